@@ -1,0 +1,1 @@
+"""Read AWS VPC Flow Logs."""
