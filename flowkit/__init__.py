@@ -1,1 +1,79 @@
-"""Read AWS VPC Flow Logs."""
+"""Read AWS VPC Flow Logs: lazily, with the load balancer's health checks told apart, charted and reported.
+
+    import flowkit as fk
+
+    case = fk.load("data/samples/incident", tz="Asia/Tokyo")
+    fk.charts.timeline(fk.timeline(case.flows, by="kind"), tz=case.tz)
+
+Names are loaded when they are first used, so that `import flowkit` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowkit import charts
+    from flowkit.bundled import samples
+    from flowkit.case import Case, load
+    from flowkit.errors import FlowkitError
+    from flowkit.questions import (
+        findings,
+        health_changes,
+        peers,
+        rejected,
+        sizes,
+        target_health,
+        timeline,
+    )
+    from flowkit.report import report
+    from flowkit.scanning import scan
+    from flowkit.widgets import Explorer
+
+_HOMES = {
+    "Case": "flowkit.case",
+    "Explorer": "flowkit.widgets",
+    "FlowkitError": "flowkit.errors",
+    "findings": "flowkit.questions",
+    "health_changes": "flowkit.questions",
+    "load": "flowkit.case",
+    "peers": "flowkit.questions",
+    "rejected": "flowkit.questions",
+    "report": "flowkit.report",
+    "samples": "flowkit.bundled",
+    "scan": "flowkit.scanning",
+    "sizes": "flowkit.questions",
+    "target_health": "flowkit.questions",
+    "timeline": "flowkit.questions",
+}
+
+__all__ = [
+    "Case",
+    "Explorer",
+    "FlowkitError",
+    "charts",
+    "findings",
+    "health_changes",
+    "load",
+    "peers",
+    "rejected",
+    "report",
+    "samples",
+    "scan",
+    "sizes",
+    "target_health",
+    "timeline",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "charts":
+        return import_module("flowkit.charts")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'flowkit' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

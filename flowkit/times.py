@@ -70,7 +70,9 @@ def _local(when: datetime, tz: str, name: str) -> datetime:
     return first
 
 
-def span(start: str | datetime | None, end: str | datetime | None, tz: str = "UTC") -> tuple[datetime | None, datetime | None]:
+def span(
+    start: str | datetime | None, end: str | datetime | None, tz: str = "UTC"
+) -> tuple[datetime | None, datetime | None]:
     """Return (start, end) in UTC, either of them None where it was not given.
 
     >>> span("2026-05-14 23:00", "2026-05-14 22:00")

@@ -1,0 +1,91 @@
+"""A case: what was read for one question about one span of time, held in the hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from flowkit.case import show
+from flowkit.case.coverage import coverage
+from flowkit.errors import SourceError
+from flowkit.split import Split
+from flowkit.times import Clock, clock
+
+
+@dataclass(frozen=True, repr=False)
+class Case:
+    """Flow records of a source and span, read once, labelled once; what notebooks hold in their hand.
+
+    `load` makes it. `flows` is the way to everything else: every question takes it.
+    """
+
+    source: str
+    tz: str
+    records: pl.LazyFrame
+    """Every record of the span: flows, NODATA and SKIPDATA, as they were read."""
+    flows: pl.LazyFrame
+    """One row per flow record, with `kind`, `confidence` and `once` added."""
+    split: Split
+    """How the health checks were told apart, and how sure."""
+    ledger: pl.DataFrame
+    """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
+    quarantined: pl.LazyFrame
+    asked: tuple[datetime | None, datetime | None] = (None, None)
+    kept_in: TemporaryDirectory[str] | None = field(default=None)
+
+    @cached_property
+    def quarantine(self) -> pl.DataFrame:
+        """The malformed lines: object, line (from 1), reason in words, text (cut)."""
+        return self.quarantined.sort("object", "line").collect()
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """The case in figures: `flows` and `interfaces` in the span, `first` start and `last` end of a flow."""
+        names = self.flows.collect_schema().names()
+        wanted = {
+            "flows": pl.len(),
+            "interfaces": pl.col("interface_id").n_unique() if "interface_id" in names else pl.lit(None),
+            "first": pl.col("start").min() if "start" in names else pl.lit(None),
+            "last": pl.col("end").max() if "end" in names else pl.lit(None),
+        }
+        return self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+
+    @property
+    def start(self) -> datetime:
+        """The beginning of the span in UTC: as asked for, else the first flow's start."""
+        return self._bound(self.asked[0] or self.facts["first"])
+
+    @property
+    def end(self) -> datetime:
+        """The end of the span in UTC: as asked for, else just after the last flow's end."""
+        last = self.facts["last"]
+        return self._bound(self.asked[1] or (last + timedelta(seconds=1) if isinstance(last, datetime) else None))
+
+    @property
+    def clock(self) -> Clock:
+        """The clock this case is shown with."""
+        return clock(self.tz, self.start)
+
+    def coverage(self, *, every: timedelta | None = None) -> pl.LazyFrame:
+        """Return what the logs hold of each interface in each bin, a minute wide or wider: see the columns below.
+
+        `interface_id`, `time` (bin start), `state` ("OK", "NODATA", "SKIPDATA", "no record", "not yet delivered"),
+        `records` (how many touch the bin), `window_s` (the interface's capture window in seconds, read off the data).
+        """
+        return coverage(self.records, self.start, self.end, every)
+
+    def _bound(self, moment: int | datetime | None) -> datetime:
+        if isinstance(moment, datetime):
+            return moment
+        raise SourceError(f"{self.source} holds no flow in this span, so it has no beginning and no end: give both")
+
+    def __repr__(self) -> str:
+        return show.text(self)
+
+    def _repr_html_(self) -> str:
+        return show.page(self)

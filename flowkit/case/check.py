@@ -1,0 +1,93 @@
+"""The ledger and the coverage for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flowkit.case import show
+
+if TYPE_CHECKING:
+    from flowkit.case.case import Case
+
+MARKS = {"OK": "#", "NODATA": ".", "SKIPDATA": "!", "no record": " ", "not yet delivered": "~"}
+"""One letter a bin: what the logs hold of an interface there."""
+
+_WIDE = 96
+_COUNTS = ("lines", "flows", "nodata", "skipdata", "malformed", "header", "blank")
+
+
+def text(case: Case) -> str:
+    """Return the case, its ledger by object, what was malformed, and the coverage by interface, as plain text."""
+    blocks = [show.text(case), _ledger(case.ledger), _quarantine(case.quarantine)]
+    if case.facts["flows"]:
+        blocks.append(_coverage(case))
+    return "\n\n".join(filter(None, blocks))
+
+
+def _ledger(ledger: pl.DataFrame) -> str:
+    total = ledger.select(pl.lit("in all").alias("object"), pl.col(_COUNTS).sum())
+    rows = pl.concat([ledger.select("object", *_COUNTS), total]).rows()
+    heads = ("object", "lines", "flows", "NODATA", "SKIPDATA", "malformed", "header", "blank")
+    shown = [[_short(clean(row[0])), *(f"{n:,}" for n in row[1:])] for row in rows]
+    return _table([list(heads), *shown])
+
+
+def _quarantine(quarantine: pl.DataFrame, most: int = 10) -> str:
+    if not quarantine.height:
+        return ""
+    shown = [
+        f"  {clean(o)}:{line}: {clean(why)}: {clean(text)}" for o, line, why, text in quarantine.head(most).iter_rows()
+    ]
+    more = quarantine.height - len(shown)
+    return "\n".join(["malformed lines", *shown, *([f"  and {more:,} more"] if more else [])])
+
+
+def _coverage(case: Case) -> str:
+    """Return a strip of marks an interface, two bins to a mark where they would not fit on a line."""
+    table = case.coverage().collect()
+    bins = table["time"].unique().sort()
+    step = -(-len(bins) // _WIDE)
+    worst = pl.col("state").replace_strict({s: i for i, s in enumerate(_WORST)}, return_dtype=pl.Int8).min()
+    strips = (
+        table.with_columns(_bin=pl.col("time").rank("dense").over("interface_id") - 1)
+        .group_by("interface_id", pl.col("_bin") // step, maintain_order=True)
+        .agg(worst, pl.col("window_s").first())
+        .sort("interface_id", "_bin")
+        .group_by("interface_id", "window_s", maintain_order=True)
+        .agg("state")
+    )
+    shown = [f"  {clean(eni or '-'):<24} {w or '?':>4} s |{_strip(states)}|" for eni, w, states in strips.iter_rows()]
+    minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1
+    key = ", ".join(f"'{mark}' {state}" for state, mark in MARKS.items())
+    head = f"coverage from {case.clock.show(bins[0])} {case.clock.label}, {minutes:g} min a mark: {key}"
+    return "\n".join([head, *shown])
+
+
+_WORST = ("SKIPDATA", "no record", "not yet delivered", "NODATA", "OK")
+
+
+def _strip(states: list[int]) -> str:
+    return "".join(MARKS[_WORST[state]] for state in states)
+
+
+def clean(words: str) -> str:
+    r"""Return words without what a terminal would obey.
+
+    >>> clean("\x1b[2Jeni-1\r\n")
+    '�[2Jeni-1��'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
+
+
+def _short(name: str, most: int = 60) -> str:
+    return name if len(name) <= most else f"…{name[-most + 1 :]}"
+
+
+def _table(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    first, *rest = zip(*rows, strict=True)
+    columns = [[w.ljust(widths[0]) for w in first]]
+    columns += [[w.rjust(width) for w in column] for column, width in zip(rest, widths[1:], strict=True)]
+    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))

@@ -1,0 +1,110 @@
+"""A case in words: on the terminal and in the notebook."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from flowkit.case.case import Case
+
+LEDGER = pl.Schema(
+    {
+        "object": pl.String,
+        "format": pl.String,
+        "lines": pl.Int64,
+        "flows": pl.Int64,
+        "nodata": pl.Int64,
+        "skipdata": pl.Int64,
+        "malformed": pl.Int64,
+        "header": pl.Int64,
+        "blank": pl.Int64,
+        "note": pl.String,
+    }
+)
+"""The columns of the ledger."""
+
+_COUNTS = {
+    "flows": "flows",
+    "nodata": "NODATA",
+    "skipdata": "SKIPDATA",
+    "malformed": "malformed",
+    "header": "header",
+    "blank": "blank",
+}
+
+
+def lines(case: Case) -> list[tuple[str, str]]:
+    """Return the case as labelled lines."""
+    return [
+        ("source", case.source),
+        ("span", _span(case)),
+        ("read", read(case.ledger)),
+        ("in the span", _inside(case)),
+        ("health checks", _first_line(str(case.split))),
+        *(("missing", line) for line in warnings(case.ledger)),
+    ]
+
+
+def text(case: Case) -> str:
+    """Return the case for the terminal."""
+    return "\n".join(f"{label:>14}  {line}" for label, line in lines(case))
+
+
+def page(case: Case) -> str:
+    """Return the case for the notebook, every word escaped."""
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left">{html.escape(label)}</th>'
+        f'<td style="text-align:left">{html.escape(line)}</td></tr>'
+        for label, line in lines(case)
+    )
+    return f'<table class="flowkit-case">{rows}</table>'
+
+
+def read(ledger: pl.DataFrame) -> str:
+    """Return what was read in one line: the parts add up to the lines.
+
+    >>> counts = {"lines": 4, "flows": 2, "nodata": 1, "skipdata": 0, "malformed": 0, "header": 1, "blank": 0}
+    >>> read(pl.DataFrame([{"object": "a", **counts}]))
+    '1 object, 4 lines = 2 flows + 1 NODATA + 1 header'
+    """
+    total = ledger.select(pl.col("lines", *_COUNTS).sum()).row(0, named=True)
+    counts = [f"{total[c]:,} {word}" for c, word in _COUNTS.items() if total[c] or c == "flows"]
+    return f"{_many(ledger.height, 'object')}, {_many(total['lines'], 'line')} = {' + '.join(counts)}"
+
+
+def warnings(ledger: pl.DataFrame) -> list[str]:
+    """Return a sentence for whatever is missing: skipped, malformed or unreadable."""
+    total = ledger.select(pl.col("skipdata", "malformed").sum()).row(0, named=True)
+    noted = ledger.filter(pl.col("note") != "").select("object", "note").rows()
+    said = []
+    if total["skipdata"]:
+        said.append(
+            f"{_many(total['skipdata'], 'SKIPDATA record')}: AWS left records out, so every count is a lower bound"
+        )
+    if total["malformed"]:
+        said.append(f"{_many(total['malformed'], 'malformed line')}: see case.quarantine")
+    said += [f"{name}: {note}" for name, note in noted[:5]]
+    return said + ([f"and {len(noted) - 5:,} more notes: see case.ledger"] if len(noted) > 5 else [])
+
+
+def _span(case: Case) -> str:
+    facts: Sequence[object] = (case.asked[0] or case.facts["first"], case.asked[1] or case.facts["last"])
+    if None in facts:
+        return "no flow, and no span was asked for"
+    return f"{case.clock.show(case.start)} to {case.clock.show(case.end)} {case.clock.label}"
+
+
+def _inside(case: Case) -> str:
+    return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
+
+
+def _first_line(words: str) -> str:
+    return words.split("\n", maxsplit=1)[0]
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

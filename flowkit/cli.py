@@ -1,0 +1,143 @@
+"""The same calls for the shell: report, open, check.
+
+Nothing but argparse is imported at the top, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from flowkit.errors import FlowkitError
+
+if TYPE_CHECKING:
+    from flowkit.case import Case
+
+_EPILOG = """\
+examples:
+  flowkit report data/samples/incident
+  flowkit report logs/ --start '2026-05-14 23:00' --end '2026-05-15 00:30' --tz Asia/Tokyo -o incident.html
+  flowkit open   logs/ --tz Asia/Tokyo
+  flowkit check  'logs/**/*.log.gz'
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0 done, 2 when a person has to do something, 130 when interrupted."""
+    given = _parser().parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = given.run
+        return run(given)
+    except FlowkitError as error:
+        print(f"flowkit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("flowkit: interrupted; what was read so far is kept and will not be read again", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flowkit",
+        description="Read AWS VPC Flow Logs: what happened, when, to whom, with the health checks put aside.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print flowkit's version and leave")
+    report = _command(commands, "report", _report, "write one HTML file that opens offline")
+    report.add_argument("-o", "--output", metavar="FILE", help="where the page goes (the notebook's name with .html)")
+    report.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
+    lab = _command(commands, "open", _open, "open the logs as a notebook in JupyterLab")
+    lab.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
+    lab.add_argument("--folder", default="case", metavar="DIR", help="the folder for the notebook (case)")
+    lab.add_argument("--no-browser", action="store_true", help="start JupyterLab and print its address only")
+    _command(commands, "check", _check, "print what was read and what is missing")
+    return parser
+
+
+_NOTEBOOK = "a notebook of flowkit's, incident or health_checks, or the path of your own (incident)"
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"flowkit {version('flowkit')}")
+        parser.exit()
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    words: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    parser.set_defaults(run=run)
+    parser.add_argument("source", metavar="SOURCE", help="a file, a folder in any layout, or a quoted pattern")
+    parser.add_argument("--start", metavar="TIME", help="'2026-05-14 23:00' in the zone of --tz, or with an offset")
+    parser.add_argument("--end", metavar="TIME", help="the end of the span, as --start")
+    parser.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
+    parser.add_argument("--fields", metavar="FIELDS", help="fields of logs without a header: '${version} ${srcaddr} …'")
+    parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
+    return parser
+
+
+def _report(given: argparse.Namespace) -> int:
+    from flowkit.reporting import report
+
+    _looked_for(given)
+    output = given.output or f"{given.notebook.removesuffix('.ipynb').rpartition('/')[2]}.html"
+    written = report(given.notebook, output, progress=_cells, **_common(given))
+    _clear()
+    print(written)
+    return 0
+
+
+def _open(given: argparse.Namespace) -> int:
+    from flowkit.reporting.lab import open_lab, prepare
+
+    _looked_for(given)
+    path = prepare(given.source, given.folder, notebook=given.notebook, **_common(given, source=False))
+    print(path)
+    return open_lab(path, browser=not given.no_browser)
+
+
+def _check(given: argparse.Namespace) -> int:
+    from flowkit.case import load
+    from flowkit.case.check import text
+
+    case: Case = load(**_common(given))
+    print(text(case))
+    return 0
+
+
+def _looked_for(given: argparse.Namespace) -> None:
+    """Say at once that there is nothing to read, before a notebook is started for it."""
+    from flowkit.sources import find
+    from flowkit.times import span
+
+    find(given.source, *span(given.start, given.end, given.tz))
+
+
+def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, object]:
+    names = ("source", "start", "end", "tz", "cache", "fields")
+    return {name: getattr(given, name) for name in names if source or name != "source"}
+
+
+def _cells(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[2Krunning the notebook: {done} of {total} cells")
+        sys.stderr.flush()
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[2K")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

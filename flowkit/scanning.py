@@ -1,0 +1,156 @@
+"""The front door: a source in, a lazy frame of flows out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from flowkit import formats, sources
+from flowkit.errors import FormatError
+from flowkit.formats import Batch, Format, Wanted
+from flowkit.formats.batch import Types
+from flowkit.schema import columns, parse_fields
+from flowkit.sources import Object
+from flowkit.times import span
+
+CHUNK = 16 << 20
+"""Bytes of objects read in one go: some 800,000 records of gzipped text."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read of a source: objects by format, and those that are no flow logs, with the reason."""
+
+    groups: tuple[tuple[Format, tuple[Object, ...]], ...]
+    others: tuple[tuple[Object, str], ...]
+
+    @property
+    def types(self) -> Types:
+        """The columns and types of the table that holds every format's records."""
+        return columns([*(name for form, _ in self.groups for name in form.names), "log-status"])
+
+
+def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[str] | None = None) -> Plan:
+    """Return what is to be read, each object looked at.
+
+    Raises `FormatError` where no object holds flow logs.
+    """
+    names = parse_fields(fields) if fields else None
+    groups: dict[Format, list[Object]] = {}
+    others: list[tuple[Object, str]] = []
+    for o in objects:
+        try:
+            groups.setdefault(formats.detect(o.path, names), []).append(o)
+        except FormatError as error:
+            others.append((o, str(error)))
+    if not groups:
+        first, why = others[0]
+        more = f"; nor are the other {len(others) - 1:,} objects there" if len(others) > 1 else ""
+        raise FormatError(f"no flow logs in {source}: {first.name} is none, {why}{more}")
+    return Plan(tuple((form, tuple(group)) for form, group in groups.items()), tuple(others))
+
+
+def chunks(objects: Sequence[Object]) -> Iterator[list[Object]]:
+    """Yield the objects in runs of about `CHUNK` bytes, so that memory stays flat."""
+    run: list[Object] = []
+    for o in objects:
+        if run and sum(r.size for r in run) + o.size > CHUNK:
+            yield run
+            run = []
+        run.append(o)
+    if run:
+        yield run
+
+
+def overlaps(start: datetime | None, end: datetime | None) -> pl.Expr:
+    """Return whether a record's [start, end] overlaps the span; a record that has no times is kept."""
+    after = [] if start is None else [pl.col("end").is_null() | (pl.col("end") >= start)]
+    before = [] if end is None else [pl.col("start").is_null() | (pl.col("start") < end)]
+    return pl.all_horizontal(pl.lit(value=True), *after, *before)
+
+
+def scan(
+    source: str | Path,
+    *,
+    start: str | datetime | None = None,
+    end: str | datetime | None = None,
+    tz: str = "UTC",
+    fields: str | Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """Return the flows of a source as a LazyFrame: nothing is cached, nothing is printed.
+
+    One row is one flow record with log status OK. The columns are those of every format met, in AWS's own names with
+    `_` for `-`, aligned by name; `-` is null; `start` and `end` are UTC times. Filters and column choices reach the
+    reader. Records count as inside [`start`, `end`) when they overlap it.
+
+    Parameters
+    ----------
+    source
+        A file, a folder in any layout, or a pattern such as `logs/**/*.log.gz`; text, gzip or Parquet.
+    start, end
+        The span. A time without an offset is in the zone `tz`. Objects whose name says that they cannot hold it are
+        not opened.
+    fields
+        The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`. Without it such text
+        is taken for the default format if its lines fit it.
+
+    Raises
+    ------
+    SourceError, FormatError, TimeError
+        Where there is nothing to read, nothing readable, or no such time.
+
+    Warns
+    -----
+    UserWarning
+        When lines were malformed, or an object was damaged or no flow log: `load` names each of them.
+
+    Examples
+    --------
+    >>> import flowkit as fk
+    >>> flows = fk.scan(fk.samples("incident"), start="2026-11-23 16:10", end="2026-11-23 16:11")
+    >>> flows.filter(pl.col("dstport") == 80).select(pl.len()).collect().item()
+    1127
+    """
+    first, last = span(start, end, tz)
+    what = plan(source, sources.find(source, first, last), fields)
+    if what.others:
+        _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
+    inside = overlaps(first, last) if {"start", "end"} <= set(what.types) else pl.lit(value=True)
+
+    def read(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        keep = (pl.col("log_status") == "OK") & inside & (pl.lit(value=True) if predicate is None else predicate)
+        wanted = Wanted(what.types, with_columns, keep)
+        for form, group in what.groups:
+            for run in chunks(group):
+                batch = _told(formats.read([o.path for o in run], form, wanted))
+                rows = batch.frame if n_rows is None else batch.frame.head(n_rows)
+                n_rows = None if n_rows is None else n_rows - rows.height
+                yield rows
+                if n_rows == 0:
+                    return
+
+    return register_io_source(read, schema=pl.Schema(what.types), is_pure=True)
+
+
+def _told(batch: Batch) -> Batch:
+    for path, note in batch.notes.items():
+        _warn(f"{Path(path).name}: {note}")
+    if batch.quarantine.height:
+        first = batch.quarantine.row(0, named=True)
+        _warn(
+            f"{batch.quarantine.height:,} malformed lines left out, the first of them "
+            f"line {first['line']:,} of {Path(first['object']).name}: {first['reason']}"
+        )
+    return batch
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(f"{sentence} (flowkit.load accounts for every line)", stacklevel=3)

@@ -1,0 +1,48 @@
+"""Objects on a disk: a file, a directory tree in any layout, a glob."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from flowkit.errors import SourceError
+from flowkit.sources.objects import Object, slot_of
+
+
+def find(source: str) -> list[Object]:
+    """Return every object of a source on a disk, in the order of their names.
+
+    Raises `SourceError` where there is nothing, or where a folder may not be listed.
+    """
+    place = Path(source).expanduser()
+    if place.is_dir():
+        found = [_object(path, path.relative_to(place).as_posix()) for path in _walk(place)]
+    elif place.exists():
+        found = [_object(place, place.name)]
+    else:
+        paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
+        found = [_object(path, path.as_posix()) for path in map(Path, paths) if path.is_file()]
+    if not found:
+        what = "is an empty folder" if place.is_dir() else "does not exist, and as a pattern it matches no file"
+        raise SourceError(f"nothing to read: {source} {what}")
+    return sorted(found, key=lambda o: o.name)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder, onerror=_refused):
+        folders.sort()
+        yield from (Path(root, name) for name in names)
+
+
+def _refused(error: OSError) -> None:
+    raise SourceError(f"the folder {error.filename} cannot be listed: {error.strerror}") from None
+
+
+def _object(path: Path, name: str) -> Object:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+    return Object(name, str(path.resolve()), facts.st_size, facts.st_mtime_ns, slot_of(name))

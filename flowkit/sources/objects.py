@@ -1,0 +1,74 @@
+"""An object that may hold flow logs, and which objects can hold records of a span of time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flowkit.errors import SourceError
+
+SLOT = timedelta(minutes=5)
+"""A file named `…_20261123T1620Z_…` holds records that ended from 16:20:00 to 16:24:59 (VPC User Guide, S3 paths)."""
+
+BEFORE = SLOT + timedelta(minutes=5)
+"""How much earlier than the span a slot may begin: its own length, and slack for times said to be up to 60 s off."""
+
+AFTER = timedelta(minutes=30)
+"""How much later than the span a slot may begin: a window of 10 minutes, up to 10 of delivery, and as much again."""
+
+_STAMP = re.compile(r"_(\d{8}T\d{4})Z_")
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object: its name as the user knows it, where it lies, its size in bytes, when it changed (ns), its slot."""
+
+    name: str
+    path: str
+    size: int
+    modified: int
+    slot: datetime | None = None
+
+    @property
+    def identity(self) -> str:
+        """What changes when the object does."""
+        return f"{self.path}|{self.size}|{self.modified}"
+
+
+def slot_of(name: str) -> datetime | None:
+    """Return the five-minute slot in an object's name, None where it has none.
+
+    >>> slot_of("123456789010_vpcflowlogs_eu-west-1_fl-0a1b_20261123T1620Z_1ce1bf4b.log.gz")
+    datetime.datetime(2026, 11, 23, 16, 20, tzinfo=datetime.timezone.utc)
+    >>> slot_of("export.log")
+    """
+    found = _STAMP.search(name)
+    try:
+        return datetime.strptime(found[1], "%Y%m%dT%H%M").replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
+
+
+def within(objects: Sequence[Object], start: datetime | None, end: datetime | None) -> list[Object]:
+    """Return the objects that can hold records of the span; one whose name tells no time always can.
+
+    Raises `SourceError` where none can, saying which times there are.
+    """
+    kept = [o for o in objects if o.slot is None or _can_hold(o.slot, start, end)]
+    if objects and not kept:
+        slots = sorted(o.slot for o in objects if o.slot)
+        raise SourceError(
+            f"none of the {len(objects):,} objects can hold records of {_show(start)} to {_show(end)}: "
+            f"their names run from {_show(slots[0])} to {_show(slots[-1] + SLOT)}"
+        )
+    return kept
+
+
+def _can_hold(slot: datetime, start: datetime | None, end: datetime | None) -> bool:
+    return (start is None or slot > start - BEFORE) and (end is None or slot < end + AFTER)
+
+
+def _show(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "any time"
