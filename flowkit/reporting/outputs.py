@@ -1,0 +1,129 @@
+"""What a cell showed, as parts of a page: charts, tables and notes, prose, text; whatever else is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
+
+from flowkit.reporting.prose import markdown
+from flowkit.reporting.vega import safe_json
+
+CHART = "application/vnd.flowkit.chart+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+_TAGS = (
+    "table caption thead tbody tfoot tr th td colgroup col "
+    "div span p br hr h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i code pre kbd small sub sup abbr mark "
+    "details summary figure figcaption time meter progress"
+)
+_ATTRIBUTES = {
+    "th": {"scope", "colspan", "rowspan"},
+    "td": {"colspan", "rowspan"},
+    "abbr": {"title"},
+    "details": {"open"},
+    "meter": {"value", "min", "max"},
+    "progress": {"value", "max"},
+}
+_CLASSES = {"number", "note", "warning", "muted", "dataframe"}
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: what Vega draws, and what stands there for those who cannot see it drawn."""
+
+    spec: Markup
+    title: str
+    alt: str
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[Any]] = field(default_factory=list)
+
+    kind = "chart"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Any other part of the page: `kind` is html, text, printed or image, `body` is what goes there."""
+
+    kind: str
+    body: str | Markup
+    wide: bool = False
+
+
+def parts(outputs: Iterable[Mapping[str, Any]]) -> list[Chart | Piece]:
+    """Return the parts of the page that a cell's outputs make, in their order."""
+    return [part for output in outputs for part in _parts(output)]
+
+
+def tame(html: str) -> Markup:
+    """Return HTML with nothing but tables, text and our own notes left in it: no script, style, link, picture or form.
+
+    >>> tame('<p class="note x">a <a href="javascript:b">b</a><script>c</script><img src=x onerror=d></p>')
+    Markup('<p class="note">a b</p>')
+    """
+    import nh3
+
+    classes = dict.fromkeys(("table", "p", "div", "span", "td", "th", "strong", "small"), _CLASSES)
+    return Markup(  # noqa: S704
+        nh3.clean(html, tags=set(_TAGS.split()), attributes=_ATTRIBUTES, allowed_classes=classes, link_rel=None)
+    )
+
+
+def plain(text: str) -> str:
+    r"""Return text as a terminal would leave it: no colours, only the last state of a line, no addresses in memory.
+
+    >>> plain("\x1b[31m10 %\r100 %\x1b[0m <Line at 0x7f12ab>")
+    '100 % <Line at 0x…>'
+    """
+    lines = _TERMINAL.sub("", text).replace("\r\n", "\n").split("\n")
+    return _ADDRESS.sub("0x…", "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)).strip("\n")
+
+
+def _parts(output: Mapping[str, Any]) -> Iterator[Chart | Piece]:
+    if output["output_type"] == "stream":
+        if output["name"] == "stdout" and plain(output["text"]).strip():
+            yield Piece("printed", plain(output["text"]))
+    elif output["output_type"] == "error":  # only of a cell that is tagged as one that may fail
+        yield Piece("text", plain(f"{output['ename']}: {output['evalue']}"))
+    else:
+        yield from _shown(output["data"])
+
+
+def _shown(data: Mapping[str, Any]) -> Iterator[Chart | Piece]:
+    """Give the richest form of a displayed object that a page can hold."""
+    if CHART in data:
+        yield _chart(data[CHART])
+    elif WIDGET in data:
+        return
+    elif "text/html" in data:
+        html = tame(data["text/html"])
+        if html.strip():
+            yield Piece("html", html, wide="<table" in html)
+    elif "text/markdown" in data:
+        yield Piece("html", markdown(data["text/markdown"]), wide="\n|" in data["text/markdown"])
+    elif "image/png" in data:
+        yield Piece("image", "data:image/png;base64," + re.sub(r"[^A-Za-z0-9+/=]", "", data["image/png"]))
+    elif "text/plain" in data:
+        yield Piece("text", plain(data["text/plain"]))
+
+
+def _chart(data: Mapping[str, Any]) -> Chart:
+    spec = {key: value for key, value in data["spec"].items() if key != "usermeta"}  # it could change how it is drawn
+    title = str(data.get("title") or _text(spec.pop("title", "")))
+    alt = str(data.get("alt") or spec.get("description") or title or "A chart without a description")
+    spec.pop("title", None)  # it stands above the chart as text, where it can wrap
+    spec["description"] = alt
+    table = data.get("table") or {}
+    return Chart(safe_json(spec), title, alt, list(table.get("columns", [])), list(table.get("rows", [])))
+
+
+def _text(title: Any) -> str:
+    """Return the words of a Vega title, which is a text, lines of text, or an object that holds one."""
+    if isinstance(title, Mapping):
+        return _text(title.get("text", ""))
+    return " ".join(map(str, title)) if isinstance(title, list) else str(title)

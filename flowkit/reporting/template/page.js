@@ -1,0 +1,71 @@
+"use strict";
+(() => {
+  const options = (narrow) => ({
+    actions: false,
+    ast: true, // Vega's own interpreter: the policy of this page allows no code made of text
+    defaultStyle: false,
+    mode: "vega-lite",
+    renderer: "svg",
+    config: {
+      background: "transparent",
+      font: getComputedStyle(document.body).fontFamily, // the font Vega measures with is the font it is drawn with
+      view: { stroke: null },
+      legend: narrow ? { orient: "top", columns: 2 } : {},
+    },
+  });
+
+  const specOf = (plot) => JSON.parse(document.getElementById(plot.dataset.spec).textContent);
+
+  // Vega-Lite knows "as wide as its container" for single charts only; this gives every part of a composed one its share.
+  function fit(spec, width, narrow) {
+    if (spec.vconcat) spec.vconcat.forEach((part) => fit(part, width, narrow));
+    else if (spec.hconcat && narrow) {
+      spec.vconcat = spec.hconcat;
+      delete spec.hconcat;
+      fit(spec, width, narrow);
+    } else if (spec.hconcat) spec.hconcat.forEach((part) => fit(part, width / spec.hconcat.length, narrow));
+    else if (spec.spec) fit(spec.spec, width, narrow);
+    else spec.width = width;
+    return spec;
+  }
+
+  async function attempt(plot, width) {
+    const narrow = plot.clientWidth < 560;
+    if (plot.drawn) plot.drawn.finalize();
+    plot.drawn = await vegaEmbed(plot, fit(specOf(plot), width, narrow), options(narrow));
+    return plot.querySelector("svg").getBoundingClientRect().width - plot.clientWidth;
+  }
+
+  // What axes and legends need beside the marks is only known once drawn: draw, measure, draw again to fit.
+  async function draw(plot) {
+    const words = plot.words ?? (plot.words = [...plot.childNodes]);
+    plot.width = plot.clientWidth;
+    try {
+      let width = plot.clientWidth - 80;
+      for (let round = 0; round < 2; round += 1) {
+        const over = await attempt(plot, width);
+        if (Math.abs(over) < 2) break;
+        width = Math.max(width - over, 120);
+      }
+      plot.dataset.drawn = "yes";
+    } catch (problem) {
+      plot.dataset.drawn = "no";
+      plot.replaceChildren(...words);
+      plot.closest("figure").querySelector("details")?.setAttribute("open", "");
+    }
+  }
+
+  const plots = [...document.querySelectorAll(".plot")];
+
+  async function drawAll() {
+    for (const plot of plots) if (plot.width !== plot.clientWidth) await draw(plot);
+    document.documentElement.dataset.charts = "drawn";
+  }
+
+  let waiting;
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(drawAll, 150);
+  });
+  drawAll();
+})();
