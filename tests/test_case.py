@@ -1,0 +1,214 @@
+"""The case: read once, accounted for, labelled, kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
+
+import flowkit as fk
+from flowkit.case.check import text
+from flowkit.errors import CacheError, FlowkitError, FormatError
+
+
+@pytest.fixture(scope="module")
+def incident(tmp_path_factory: pytest.TempPathFactory) -> fk.Case:
+    return fk.load(fk.samples("incident"), tz="Asia/Tokyo", cache=tmp_path_factory.mktemp("cache"))
+
+
+def test_the_ledger_adds_up_object_by_object(written: Writer, cache_folder: Path) -> None:
+    written("b.log.gz", HEADER, FLOW, FLOW, NODATA, SKIPDATA, "", "2 torn")
+    folder = written("a.log", FLOW).parent
+    case = fk.load(folder, cache=cache_folder)
+    counts = ["lines", "flows", "nodata", "skipdata", "malformed", "header", "blank"]
+    assert case.ledger.select("object", *counts).rows() == [
+        ("a.log", 1, 1, 0, 0, 0, 0, 0),
+        ("b.log.gz", 7, 2, 1, 1, 1, 1, 1),
+    ]
+
+
+def test_the_quarantine_names_object_line_and_reason(written: Writer, cache_folder: Path) -> None:
+    case = fk.load(written("x/a.log", HEADER, FLOW, "2 torn").parents[1], cache=cache_folder)
+    assert case.quarantine.rows() == [("x/a.log", 3, "it has 2 words where 14 fields belong", "2 torn")]
+
+
+def test_what_is_no_flow_log_stands_in_the_ledger_with_its_reason(written: Writer, cache_folder: Path) -> None:
+    written("manifest.json", '{"files": []}')
+    case = fk.load(written("a.log", FLOW).parent, cache=cache_folder)
+    row = case.ledger.row(by_predicate=pl.col("object") == "manifest.json", named=True)
+    assert (row["format"], row["lines"]) == ("not read", 0)
+    assert "'{\"files\": []}'" in row["note"]
+
+
+def test_flows_carry_kind_confidence_and_once(incident: fk.Case) -> None:
+    assert incident.flows.collect_schema().names()[-3:] == ["kind", "confidence", "once"]
+    counts = incident.flows.select(
+        pl.len(), pl.col("kind").is_in(["health-check", "service", "uncertain", "other"]).sum()
+    )
+    assert counts.collect().row(0) == (30473, 30473)
+
+
+def test_the_case_is_what_scan_reads(incident: fk.Case) -> None:
+    order = ["interface_id", "srcaddr", "srcport", "dstaddr", "dstport", "start", "bytes", "packets"]
+    scanned = fk.scan(fk.samples("incident")).sort(order).collect()
+    assert incident.flows.select(scanned.columns).sort(order).collect().equals(scanned)
+
+
+def test_a_case_says_what_was_read_in_the_users_zone(incident: fk.Case) -> None:
+    words = repr(incident)
+    assert "3 objects, 30,476 lines = 30,473 flows + 3 header" in words
+    assert "2026-11-24 01:04:53 to 2026-11-24 01:18:54 Asia/Tokyo (UTC+9)" in words
+
+
+def test_loss_is_said(written: Writer, cache_folder: Path) -> None:
+    words = repr(fk.load(written("a.log", FLOW, SKIPDATA, "2 torn"), cache=cache_folder))
+    assert "1 SKIPDATA record: AWS left records out, so every count is a lower bound" in words
+    assert "1 malformed line: see case.quarantine" in words
+
+
+def test_a_case_in_a_notebook_is_escaped(written: Writer, cache_folder: Path) -> None:
+    path = written("<img src=x onerror=alert(1)>.log", FLOW)
+    assert "<img" not in fk.load(path.parent, cache=cache_folder)._repr_html_()
+    assert "&lt;img" in fk.load(path, cache=cache_folder)._repr_html_()
+
+
+def test_an_old_nodata_line_stretches_nothing(written: Writer, cache_folder: Path) -> None:
+    old = NODATA.replace("17954499", "14954499")
+    case = fk.load(written("a.log", old, FLOW), cache=cache_folder)
+    assert case.end - case.start == timedelta(seconds=31)
+
+
+def test_coverage_tells_silence_from_loss(written: Writer, cache_folder: Path) -> None:
+    """Flows in the first minute, nothing in the second, loss in the third."""
+    skip = FLOW.split()[:3] + ["-"] * 7 + ["1795450020", "1795450050", "-", "SKIPDATA"]
+    path = written("a.log", FLOW, " ".join(skip))
+    case = fk.load(path, start="2026-11-23 16:05", end="2026-11-23 16:08", cache=cache_folder)
+    assert case.coverage().select("state", "records", "window_s").collect().rows() == [
+        ("OK", 1, 30),
+        ("no record", 0, 30),
+        ("SKIPDATA", 1, 30),
+    ]
+
+
+def test_a_second_load_reads_nothing_again(written: Writer, cache_folder: Path) -> None:
+    """The object's text is made unreadable without its size or time changing: only the cache can answer."""
+    path = written("a.log", HEADER, FLOW)
+    fk.load(path, cache=cache_folder)
+    facts = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"ACCEPT OK", b"ACCEPT no"))
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert fk.load(path, cache=cache_folder).facts["flows"] == 1
+
+
+def test_a_changed_object_is_read_again(written: Writer, cache_folder: Path) -> None:
+    fk.load(written("a.log", HEADER, FLOW), cache=cache_folder)
+    assert fk.load(written("a.log", HEADER, FLOW, FLOW), cache=cache_folder).facts["flows"] == 2
+
+
+def test_only_what_is_new_is_read(written: Writer, cache_folder: Path) -> None:
+    folder = written("a.log", HEADER, FLOW).parent
+    fk.load(folder, cache=cache_folder)
+    before = {p: p.stat().st_mtime_ns for p in cache_folder.rglob("parts/*/*.parquet")}
+    written("b.log", HEADER, FLOW)
+    assert fk.load(folder, cache=cache_folder).facts["flows"] == 2
+    after = {p: p.stat().st_mtime_ns for p in cache_folder.rglob("parts/*/*.parquet")}
+    assert before.items() <= after.items()
+    assert len(after) == 2
+
+
+def test_without_a_cache_nothing_is_left(written: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    case = fk.load(written("a.log", FLOW), cache=False)
+    assert case.flows.collect().height == 1
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(written: Writer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CacheError, match=r"the cache .*file.* cannot be written .*cache=False to keep nothing"):
+        fk.load(written("a.log", FLOW), cache=tmp_path / "file")
+
+
+def test_a_load_that_is_killed_leaves_nothing_wrong(tmp_path: Path, cache_folder: Path) -> None:
+    """Killed at ten moments of its work; the load after them gives what a fresh one gives."""
+    source = fk.samples("incident")
+    script = f"import flowkit as fk; print('go', flush=True); fk.load({source!r}, cache={str(cache_folder)!r})"
+    for moment in range(10):
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(timeout=0.03 + 0.06 * moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+    case, fresh = fk.load(source, cache=cache_folder), fk.load(source, cache=tmp_path / "fresh")
+    assert case.ledger.equals(fresh.ledger)
+    assert case.facts == fresh.facts
+
+
+def test_a_damaged_parquet_object_among_good_ones_is_named(written: Writer, cache_folder: Path) -> None:
+    good = written("a.parquet", data=b"")
+    fk.scan(written("a.log", FLOW)).collect().write_parquet(good)
+    written("b.parquet", data=good.read_bytes()[:-200] + b"\0" * 192 + good.read_bytes()[-8:])
+    case = fk.load(good.parent, cache=cache_folder)
+    assert case.ledger.filter(pl.col("object") == "b.parquet")["format"].item() == "not read"
+    assert case.facts["flows"] == 2
+
+
+def test_an_empty_span_gives_a_case_that_says_so(written: Writer, cache_folder: Path) -> None:
+    case = fk.load(written("a.log", FLOW), start="2026-01-01", end="2026-01-02", cache=cache_folder)
+    assert "0 flows on 0 interfaces" in repr(case)
+
+
+def test_nothing_but_nodata_is_a_case_without_flows(written: Writer, cache_folder: Path) -> None:
+    case = fk.load(written("a.log", NODATA), cache=cache_folder)
+    assert "no flow, and no span was asked for" in repr(case)
+    with pytest.raises(FlowkitError, match="holds no flow in this span"):
+        case.coverage()
+
+
+def test_check_shows_ledger_quarantine_and_coverage(written: Writer, cache_folder: Path) -> None:
+    case = fk.load(written("a.log", HEADER, FLOW, "2 \x1b[2J"), cache=cache_folder)
+    words = text(case)
+    assert "a.log:3: it has 2 words where 14 fields belong: 2 �[2J" in words
+    assert "eni-1" in words.split("coverage from")[1]
+    assert "|#|" in words
+
+
+_RECORDS = st.lists(st.sampled_from([FLOW, NODATA, SKIPDATA, "torn", "", "2 eni-1 what OK"]), min_size=1, max_size=12)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(_RECORDS.filter(lambda lines: lines[0] != ""), min_size=1, max_size=4))
+def test_lines_in_are_lines_accounted_for(files: list[list[str]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Over several objects at once, clean and dirty: flows + NODATA + SKIPDATA + malformed + headers + blanks."""
+    folder = tmp_path_factory.mktemp("logs")
+    for i, lines in enumerate(files):
+        (folder / f"{i}.log").write_text("".join(f"{line}\n" for line in [HEADER, *lines]))
+    total = fk.load(folder, cache=False).ledger.select(pl.col(pl.Int64).sum()).row(0, named=True)
+    every = [line for lines in files for line in lines]
+    assert total == {
+        "lines": len(every) + len(files),
+        "flows": every.count(FLOW),
+        "nodata": every.count(NODATA),
+        "skipdata": every.count(SKIPDATA),
+        "malformed": every.count("torn") + every.count("2 eni-1 what OK"),
+        "header": len(files),
+        "blank": every.count(""),
+    }
+
+
+def test_nothing_readable_is_a_format_error(written: Writer, cache_folder: Path) -> None:
+    with pytest.raises(FormatError, match="no flow logs in"):
+        fk.load(written("a.txt", textwrap.dedent("just words")), cache=cache_folder)

@@ -1,0 +1,79 @@
+"""The same calls for the shell: one line on stderr and exit status 2 where a person has to do something."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from records import FLOW, HEADER, Writer
+
+import flowkit as fk
+from flowkit.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flowkit.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_check_prints_ledger_and_coverage(cache_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", fk.samples("incident"), "--tz", "Asia/Tokyo", "--cache", str(cache_folder)]) == 0
+    words = capsys.readouterr().out
+    assert "3 objects, 30,476 lines = 30,473 flows + 3 header" in words
+    assert "coverage from 2026-11-24 01:04:00 Asia/Tokyo (UTC+9)" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["check", "nowhere-at-all"], "flowkit: nothing to read: nowhere-at-all does not exist"),
+        (["check", "{log}", "--tz", "Tokio"], "flowkit: no time zone is called 'Tokio'"),
+        (["check", "{log}", "--start", "noon"], "flowkit: start 'noon' is not a time"),
+        (["check", "{log}", "--fields", "srcaddr srcaddr"], "flowkit: the field 'srcaddr' stands twice"),
+        (["check", "{text}"], "flowkit: no flow logs in"),
+        (["report", "nowhere-at-all"], "flowkit: nothing to read"),
+        (["report", "{log}", "--notebook", "nowhere"], "flowkit: there is no notebook 'nowhere'"),
+        (["open", "nowhere-at-all"], "flowkit: nothing to read"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(written: Writer, arguments: list[str], sentence: str) -> None:
+    names = {"log": written("a.log", HEADER, FLOW), "text": written("b.txt", "not a log")}
+    done = run(*[word.format(**names) for word in arguments])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"]])
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    script = (
+        "import sys; from flowkit.cli import main\n"
+        f"try: main({[*command, '--help']!r})\nexcept SystemExit: pass\n"
+        "print(sorted({'polars', 'altair', 'nbformat', 'ipywidgets', 'boto3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "usage: flowkit" in done.stdout
+
+
+def test_importing_flowkit_is_light() -> None:
+    script = "import sys, flowkit; print(sorted({'polars', 'altair', 'ipywidgets', 'boto3'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_version_is_the_projects() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert run("--version").stdout == f"flowkit {version}\n"
+
+
+def test_every_public_name_exists_and_stands_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in fk.__all__:
+        assert getattr(fk, name) is not None
+        assert name in readme, f"{name} is not in the README"

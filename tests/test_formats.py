@@ -1,0 +1,168 @@
+"""Bytes to records: every line is a record, a header, blank, or in the quarantine with its reason."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
+
+from flowkit.errors import FormatError
+from flowkit.formats import Batch, Wanted, detect, read
+from flowkit.schema import columns
+
+
+def read_one(path: Path, fields: list[str] | None = None) -> Batch:
+    form = detect(str(path), fields)
+    return read([str(path)], form, Wanted({**columns([*form.names, "log-status"]), "object": pl.String}))
+
+
+def reasons(batch: Batch) -> list[tuple[int, str]]:
+    return batch.quarantine.select("line", "reason").rows()
+
+
+def test_a_header_names_the_fields_in_any_order(written: Writer) -> None:
+    """Bytes before packets, as some custom formats have them, are not swapped."""
+    path = written("a.log", "bytes packets srcaddr log-status", "164 3 10.0.0.1 OK")
+    assert read_one(path).frame.select("packets", "bytes", "srcaddr").row(0) == (3, 164, "10.0.0.1")
+
+
+def test_a_header_may_be_written_with_underscores(written: Writer) -> None:
+    path = written("a.log", "interface_id log_status", "eni-1 OK")
+    assert detect(str(path)).names == ("interface-id", "log-status")
+
+
+def test_without_a_header_lines_that_fit_are_taken_for_the_default_format(written: Writer) -> None:
+    path = written("a.log", FLOW)
+    assert (detect(str(path)).origin, read_one(path).frame.height) == ("default format", 1)
+
+
+def test_without_a_header_the_fields_can_be_given(written: Writer) -> None:
+    path = written("a.log", "eni-1 164 OK")
+    assert read_one(path, ["interface-id", "bytes", "log-status"]).frame["bytes"].item() == 164
+
+
+def test_lines_that_do_not_fit_are_refused_with_what_was_seen(written: Writer) -> None:
+    with pytest.raises(FormatError, match="3 words were seen, 'eni-1 164 OK'"):
+        detect(str(written("a.log", "eni-1 164 OK")))
+
+
+def test_an_unknown_field_is_kept_as_text_under_its_own_name(written: Writer) -> None:
+    path = written("a.log", "srcaddr dst-mood log-status", "10.0.0.1 7 OK")
+    assert read_one(path).frame["dst_mood"].to_list() == ["7"]
+    assert detect(str(path)).unknown == ["dst-mood"]
+
+
+def test_a_dash_is_nothing_also_in_the_last_field(written: Writer) -> None:
+    path = written("a.log", "srcaddr log-status bytes", "- OK -", "10.0.0.1 OK 5")
+    assert read_one(path).frame.select("srcaddr", "bytes").rows() == [(None, None), ("10.0.0.1", 5)]
+
+
+def test_times_are_utc_whether_in_seconds_or_milliseconds(written: Writer) -> None:
+    path = written("a.log", "start end log-status", "1795449900 1795449930123 OK")
+    first, last = read_one(path).frame.select("start", "end").row(0)
+    assert (first.isoformat(), last.isoformat()) == ("2026-11-23T16:05:00+00:00", "2026-11-23T16:05:30.123000+00:00")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("2 3 OK", "it has 3 words where 4 fields belong"),
+        ("2 eni-1 3 OK more", "it has 5 words where 4 fields belong"),
+        ("2 eni-1 many OK", "bytes is 'many', not a whole number in range"),
+        ("2 eni-1 99999999999999999999 OK", "bytes is '99999999999999999999', not a whole number in range"),
+        ("2 eni-1 3 FINE", "log-status is 'FINE', not OK, NODATA or SKIPDATA"),
+        ("2 eni-1 3 -", "log-status is '-', not OK, NODATA or SKIPDATA"),
+    ],
+)
+def test_a_bad_line_is_quarantined_and_its_neighbours_are_kept(written: Writer, line: str, reason: str) -> None:
+    path = written("a.log.gz", "version interface-id bytes log-status", "2 eni-1 3 OK", line, "2 eni-2 4 OK")
+    batch = read_one(path)
+    assert reasons(batch) == [(3, reason)]
+    assert batch.frame["bytes"].to_list() == [3, 4]
+
+
+def test_double_spaces_crlf_a_bom_and_a_repeated_header_do_no_harm(written: Writer) -> None:
+    text = f"\ufeff{HEADER}\r\n{FLOW.replace(' ', '  ')}\r\n\r\n{HEADER}\r\n{FLOW}"
+    batch = read_one(written("a.log", data=text.encode()))
+    assert (batch.frame.height, *batch.headers.values(), *batch.blanks.values(), reasons(batch)) == (2, 2, 1, [])
+
+
+def test_lines_led_by_an_iso_time_are_read(written: Writer) -> None:
+    path = written("a.log", f"2026-11-23T16:05:00.000Z {FLOW}", f"2026-11-23T16:05:00.000Z {NODATA}")
+    assert read_one(path).frame["log_status"].to_list() == ["OK", "NODATA"]
+
+
+def test_a_gzip_file_that_is_cut_short_gives_what_is_readable_and_says_so(written: Writer) -> None:
+    whole = gzip.compress("".join(f"{line}\n" for line in [HEADER, *[FLOW] * 5000]).encode(), compresslevel=0)
+    path = written("a.log.gz", data=whole[: len(whole) // 2])
+    batch = read_one(path)
+    assert 2000 < batch.frame.height < 3000
+    assert "cut short" in batch.notes[str(path)]
+
+
+def test_a_gzip_file_of_several_members_is_read_whole(written: Writer) -> None:
+    parts = [gzip.compress(f"{HEADER}\n{FLOW}\n".encode()), gzip.compress(f"{FLOW}\n{NODATA}\n".encode())]
+    assert read_one(written("a.log.gz", data=b"".join(parts))).frame.height == 3
+
+
+def test_bytes_that_are_no_text_stay_one_field_of_one_record(written: Writer) -> None:
+    batch = read_one(written("a.log", data=HEADER.encode() + b"\n" + FLOW.encode().replace(b"eni-1", b"eni-\xff\xfe")))
+    assert batch.frame["interface_id"].to_list() == ["eni-��"]
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "it is empty"),
+        (b"\x1f\x8b\x08nonsense", "its gzip data are damaged from the start"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "neither text nor Parquet"),
+        (b"PAR1 but not really", "its Parquet data are damaged"),
+        (b'{"Records": []}', "has no header line"),
+    ],
+)
+def test_what_is_no_flow_log_is_named_in_one_sentence(written: Writer, data: bytes, sentence: str) -> None:
+    with pytest.raises(FormatError, match=sentence):
+        detect(str(written("a", data=data)))
+
+
+def test_parquet_columns_that_drift_in_type_come_back_to_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame(
+        {"srcaddr": ["10.0.0.1", "-"], "dstaddr": ["10.0.0.2", "None"], "srcport": ["443.0", "-"], "bytes": [5.0, None],
+         "start": [1795449900, 1795449900], "log_status": ["OK", "NODATA"]}
+    ).write_parquet(path)  # fmt: skip
+    frame = read_one(path).frame
+    assert frame.select("srcaddr", "srcport", "bytes", "log_status").rows() == [
+        ("10.0.0.1", 443, 5, "OK"),
+        (None, None, None, "NODATA"),
+    ]
+
+
+_WORD = st.text(st.characters(codec="utf-8", exclude_characters=" \t\r\n\0"), max_size=12)
+_LINE = st.one_of(
+    st.sampled_from([FLOW, NODATA, SKIPDATA, HEADER, "", "  "]),
+    st.lists(_WORD, max_size=16).map(" ".join),
+    st.tuples(st.integers(0, 13), _WORD).map(
+        lambda p: " ".join([*FLOW.split()[: p[0]], p[1], *FLOW.split()[p[0] + 1 :]])
+    ),
+)
+
+
+@given(lines=st.lists(_LINE, min_size=1, max_size=30), last=st.booleans(), zipped=st.booleans())
+def test_every_line_is_accounted_for(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], last: bool, zipped: bool
+) -> None:
+    """Lines in = flows + NODATA + SKIPDATA + malformed + headers + blanks, whatever the lines hold."""
+    text = "\n".join([HEADER, *lines]) + ("\n" if last or not lines[-1] else "")
+    path = tmp_path_factory.mktemp("logs") / "a.log"
+    path.write_bytes(gzip.compress(text.encode()) if zipped else text.encode())
+    batch = read_one(path)
+    accounted = batch.frame.height + batch.quarantine.height + sum(batch.headers.values()) + sum(batch.blanks.values())
+    assert accounted == 1 + len(lines)
+    good = sum(line in (FLOW, NODATA, SKIPDATA) for line in lines)
+    assert batch.frame.height >= good
