@@ -114,7 +114,7 @@ def fill(notebook: Any, values: Mapping[str, object]) -> None:
     nodes = _assignments(cell.source)
     lines = cell.source.encode().splitlines(keepends=True)
     # From the last to the first, so that a replacement does not move those still to come.
-    for name in sorted(values.keys() & nodes.keys(), key=lambda name: nodes[name].lineno, reverse=True):
+    for name in sorted(values.keys() & nodes.keys(), key=lambda name: _place(nodes[name]), reverse=True):
         node, text = nodes[name], literal(values[name], name).encode()
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         lines[first : last + 1] = [lines[first][: node.col_offset] + text + lines[last][node.end_col_offset :]]
@@ -155,6 +155,10 @@ def _plain(value: object) -> bool:
     if type(value) is dict:
         return all(_plain(item) for pair in value.items() for item in pair)
     return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
+
+
+def _place(node: ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 def _assignments(source: str) -> dict[str, ast.expr]:

@@ -1,16 +1,20 @@
 "use strict";
 (() => {
+  // A chart neither fetches anything nor leads anywhere, even if a field of a log became its link.
+  const refuse = () => Promise.reject(new Error("this page stays where it is"));
+
   const options = (narrow) => ({
     actions: false,
     ast: true, // Vega's own interpreter: the policy of this page allows no code made of text
     defaultStyle: false,
+    loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
     mode: "vega-lite",
     renderer: "svg",
     config: {
       background: "transparent",
       font: getComputedStyle(document.body).fontFamily, // the font Vega measures with is the font it is drawn with
       view: { stroke: null },
-      legend: narrow ? { orient: "top", columns: 2 } : {},
+      ...(narrow && { axisY: { labelLimit: 96 }, legend: { orient: "top", columns: 1 } }),
     },
   });
 
