@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ def run(notebook: Any, *, progress: Callable[[int, int], None] | None = None) ->
     `progress(done, all)` is called after each code cell. A cell that raises one of flowkit's own errors raises it
     here again; any other failure is a `NotebookError` with the number of the cell.
     """
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError
 
     notebook.cells.insert(0, code_cell(_PRELUDE, "flowkit-hidden"))
     code = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
@@ -50,8 +51,8 @@ def run(notebook: Any, *, progress: Callable[[int, int], None] | None = None) ->
                     progress(number, len(code) - 1)
     except CellExecutionError as error:
         raise _failure(number, error.ename, error.evalue) from None
-    except DeadKernelError:
-        raise NotebookError(f"Python died in code cell {number} of the notebook, most likely out of memory") from None
+    except RuntimeError:  # nbclient's DeadKernelError is one, and so is what a kernel that never started raises
+        raise _death(number) from None
     finally:
         del notebook.cells[0]
 
@@ -63,6 +64,14 @@ def _failure(number: int, name: str, message: str) -> FlowkitError:
         return own(message)
     last = (message.strip().splitlines() or [""])[-1]
     return NotebookError(f"code cell {number} of the notebook failed: {name}: {last}".rstrip(": "))
+
+
+def _death(number: int) -> NotebookError:
+    if number == 0:
+        return NotebookError(
+            "Python could not be started for the notebook: see what  python -m ipykernel --version  says"
+        )
+    return NotebookError(f"Python died in code cell {number} of the notebook, most likely for want of memory")
 
 
 @contextmanager
@@ -79,7 +88,8 @@ def _client(notebook: Any) -> Iterator[Any]:
             store_widget_state=False,
             coalesce_streams=True,
         )
-        with client.setup_kernel(cleanup_kc=True, cwd=str(Path.cwd()), env=_environment(folder)):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # what cells print comes as messages
+        with client.setup_kernel(cleanup_kc=True, cwd=str(Path.cwd()), env=_environment(folder), **quiet):
             yield client
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 from flowkit.errors import FlowkitError, missing_extra
 from flowkit.reporting import notebook as notebooks
@@ -76,11 +77,20 @@ def command(path: str | Path, *, browser: bool = True) -> list[str]:
     """Return the command line that starts JupyterLab on a notebook.
 
     >>> command("/cases/nlb/incident.ipynb")[1:5]
-    ['-m', 'jupyterlab', '/cases/nlb/incident.ipynb', '--ServerApp.root_dir=/cases/nlb']
+    ['-m', 'jupyterlab', '--ServerApp.root_dir=/cases/nlb', '--LabApp.default_url=/lab/tree/incident.ipynb']
     """
     notebook = Path(path).absolute()
-    flags = [f"--ServerApp.root_dir={notebook.parent}", *_QUIET, *([] if browser else ["--no-browser"])]
-    return [sys.executable, "-m", "jupyterlab", str(notebook), *flags]
+    opened = f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}"
+    flags = [f"--ServerApp.root_dir={notebook.parent}", opened, *_QUIET]
+    flags += [] if browser else ["--no-browser"]
+    flags += (
+        ["--allow-root"] if _root() else []
+    )  # who is root in a container means it; nobody else can reach the server
+    return [sys.executable, "-m", "jupyterlab", *flags]
+
+
+def _root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _absolute(place: str | Path) -> str:
