@@ -1,0 +1,207 @@
+"""The panel: knobs above, charts below, and what is on screen as values for the next cell."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W  # noqa: N812
+import polars as pl
+
+from flowkit.charts import Figure
+from flowkit.errors import FlowkitError, QuestionError
+from flowkit.times import clock
+from flowkit.widgets.controls import Controls
+from flowkit.widgets.facts import Facts, look
+from flowkit.widgets.picture import BRUSH, draw
+from flowkit.widgets.span import Ends, Span
+from flowkit.widgets.view import View
+
+if TYPE_CHECKING:
+    from flowkit.case import Case
+
+
+class Explorer:
+    """A panel of controls and charts over some flows: turn a knob or drag over the timeline, and the charts follow.
+
+    What is on screen is a value for the next cell: `flows` is the LazyFrame of it, `code` the polars text that gives
+    the same rows when it is pasted after `case.flows`, `start` and `end` its time range. A double click on the
+    timeline takes the whole span again.
+
+    Parameters
+    ----------
+    case
+        A `Case`, or a LazyFrame of flows with at least start, end, packets and bytes.
+    tz
+        The zone of the panel's clock; by default the case's, and UTC for a bare LazyFrame.
+
+    Attributes
+    ----------
+    controls
+        The widgets: `start`, `end`, `span`, `kind`, `action`, `vantage`, `measure`, `by`, `top`. Setting a `value`
+        from Python does what a hand on the knob does.
+    picture
+        The figures on screen, each with its table: `timeline`, `sizes`, `peers`.
+
+    Raises
+    ------
+    QuestionError, SourceError, TimeError
+        Where the flows lack a column that the panel needs, there are none, or no zone has this name.
+
+    Examples
+    --------
+    >>> import flowkit as fk
+    >>> screen = fk.Explorer(fk.scan(fk.samples("incident")), tz="Asia/Tokyo")
+    >>> screen.controls.start.value = "2026-11-24 01:10"
+    >>> screen.controls.action.value = "ACCEPT"
+    >>> print(screen.code)
+    .filter(
+        pl.col("end") >= pl.datetime(2026, 11, 23, 16, 10, time_zone="UTC"),
+        pl.col("action") == 'ACCEPT',
+    )
+    """
+
+    def __init__(self, case: Case | pl.LazyFrame, *, tz: str | None = None) -> None:
+        self._all = case if isinstance(case, pl.LazyFrame) else case.flows
+        self._facts = look(self._all)
+        self._span = _span(case, self._facts, tz)
+        self.controls = Controls(self._facts, self._span)
+        self.note = W.HTML()
+        self._quiet = False
+        self._view = View(vantage=self.controls.vantage.value, by=self.controls.by.value)
+        self.picture = draw(self._all, self._view, self._span)
+        self._follow()
+        self._listen()
+
+    @property
+    def flows(self) -> pl.LazyFrame:
+        """The flows that are on screen."""
+        return self._view.filter(self._all)
+
+    @property
+    def code(self) -> str:
+        """The polars text that gives the rows of `flows` when it is pasted after what the panel was made from."""
+        return self._view.code
+
+    @property
+    def start(self) -> datetime:
+        """Where the time range begins, in UTC."""
+        return self._view.start or self._span.start
+
+    @property
+    def end(self) -> datetime:
+        """Where the time range ends, in UTC."""
+        return self._view.end or self._span.end
+
+    @cached_property
+    def chart(self) -> Any:
+        """The charts as one widget, an `altair.JupyterChart` that asks no other host for anything."""
+        import altair as alt
+
+        alt.JupyterChart.enable_offline(True)
+        # max_wait: nothing is sent while the mouse still moves, because the answer redraws the chart under it.
+        options = {"actions": False, "renderer": "svg", "ast": True}
+        chart = alt.JupyterChart(self.picture.chart, debounce_wait=250, max_wait=False, embed_options=options)
+        # The widget's own trait: `chart.selections` is another object after each change of the chart.
+        chart.observe(lambda change: self._on_brush(change["new"]), "_vl_selections")
+        return chart
+
+    @cached_property
+    def panel(self) -> Any:
+        """The whole panel as one widget, to be put into a layout of your own."""
+        return W.VBox([self.controls.box, self.note, self.chart, self._paste])
+
+    @cached_property
+    def _paste(self) -> Any:
+        return W.Accordion([W.HTML()], titles=("The same rows, to paste after case.flows",), selected_index=None)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Show the panel where a kernel stays behind it, and its timeline where the output will be all there is."""
+        shown = self.panel if Figure.live else self.picture.timeline
+        return shown._repr_mimebundle_(**options)
+
+    def _listen(self) -> None:
+        knobs = self.controls
+        for control in knobs.filters:
+            control.observe(lambda _: self._turn(self._filtered), "value")
+        for box in (knobs.start, knobs.end):
+            box.observe(lambda _: self._turn(lambda: self._between(knobs.typed(self._span))), "value")
+        knobs.span.observe(lambda _: self._turn(lambda: self._between(knobs.span.value)), "value")
+
+    def _on_brush(self, sent: dict[str, Any]) -> None:
+        if self.picture.told(sent):
+            self._turn(lambda: self._between(self._span.from_brush(sent[BRUSH]["value"], self.picture.timeline.clock)))
+
+    def _filtered(self) -> View:
+        """Return the view with what the knobs that are not about time say."""
+        knobs = self.controls
+        every_kind = set(knobs.kind.value) == set(self._facts.kinds)
+        return replace(
+            self._view,
+            kinds=() if every_kind else knobs.kind.value,
+            action=knobs.action.value,
+            vantage=knobs.vantage.value,
+            measure=knobs.measure.value,
+            by=knobs.by.value,
+            top=knobs.top.value,
+        )
+
+    def _between(self, ends: Ends) -> View:
+        start, end = self._span.clip(ends)
+        return replace(self._view, start=start, end=end)
+
+    def _turn(self, change: Callable[[], View]) -> None:
+        """Answer a knob: show the view that it asks for, or say in the panel why that cannot be."""
+        if self._quiet:
+            return
+        try:
+            view = change()
+            if view != self._view:
+                self._view = view
+                self.note.value = _status("Counting …")
+                self.picture = draw(self._all, view, self._span, number=self.picture.number + 1)
+            self._follow()
+        except Exception as error:  # what a callback raises is seen by nobody
+            self.note.value = _alert(error)
+
+    def _follow(self) -> None:
+        """Bring all that is seen in line with the view, without taking that for a hand on a knob."""
+        ends = self._view.start, self._view.end
+        self._quiet = True
+        try:
+            self.controls.show(ends, self._span)
+            self._paste.children[0].value = f"<pre>{html.escape(self.code or 'nothing is left out')}</pre>"
+            if "chart" in vars(self):  # it is made when it is first looked at, which a report never does
+                self.chart.chart = self.picture.chart
+        finally:
+            self._quiet = False
+        self.note.value = _status(self._summary())
+
+    def _summary(self) -> str:
+        first, last = (self._span.show(moment) for moment in (self.start, self.end))
+        return (
+            f"{self.picture.flows:,} of {self._facts.rows:,} flow records, {first} to {last} {self._span.clock.label}"
+        )
+
+
+def _span(case: Case | pl.LazyFrame, facts: Facts, tz: str | None) -> Span:
+    """Return from when to when a case goes, and the clock it is shown with."""
+    if not isinstance(case, pl.LazyFrame):
+        return Span(case.start, case.end, clock(tz or case.tz, case.start))
+    if facts.start is None or facts.end is None:
+        raise QuestionError("there are no flows here, so there is nothing to explore: take another source or span")
+    return Span(facts.start, facts.end, clock(tz or "UTC", facts.start))
+
+
+def _status(words: str) -> str:
+    return f'<div role="status">{html.escape(words)}</div>'
+
+
+def _alert(error: Exception) -> str:
+    """Return what went wrong as one sentence: our own errors are one, of others the first line is."""
+    words = str(error) if isinstance(error, FlowkitError) else f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    return f'<div role="alert" style="color: var(--jp-error-color1, #b00020)">{html.escape(words)}</div>'

@@ -1,0 +1,100 @@
+"""The time axis of a panel: its ends, its clock, and the steps that a slider and a brush stop at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flowkit.errors import TimeError
+from flowkit.times import Clock, to_utc
+
+_MINUTES = (1, 5, 10, 15, 30, 60, 180, 360, 720, 1440)
+_MOST_STEPS = 240
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+Ends = tuple[datetime | None, datetime | None]
+"""The two ends of a time range, in UTC; None is open: as far as the flows go."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when some flows go, and the clock they are shown with."""
+
+    start: datetime
+    end: datetime
+    clock: Clock
+
+    @property
+    def minutes(self) -> int:
+        """The length of a step: a minute, or more where that would make more than 240 steps.
+
+        >>> day = datetime(2026, 5, 14, tzinfo=UTC)
+        >>> [Span(day, day + timedelta(days=n), Clock("UTC", timedelta(0))).minutes for n in (1, 7, 400)]
+        [10, 60, 2880]
+        """
+        length = (self.end - self.start) / timedelta(minutes=1)
+        days = -(-length // (1440 * _MOST_STEPS))
+        return next((m for m in _MINUTES if length / m <= _MOST_STEPS), int(days) * 1440)
+
+    @property
+    def steps(self) -> list[datetime]:
+        """The moments a slider can stand on, the ends of the timeline's bins.
+
+        >>> day = datetime(2026, 5, 14, tzinfo=UTC)
+        >>> span = Span(day + timedelta(seconds=10), day + timedelta(seconds=130), Clock("UTC", timedelta(0)))
+        >>> [f"{moment:%H:%M:%S}" for moment in span.steps]
+        ['00:00:00', '00:01:00', '00:02:00', '00:03:00']
+        """
+        step = timedelta(minutes=self.minutes)
+        first, last = (self.start - _EPOCH) // step, -((_EPOCH - self.end) // step)
+        return [_EPOCH + n * step for n in range(first, max(last, first + 1) + 1)]
+
+    def clip(self, ends: Ends) -> Ends:
+        """Return a time range with the ends open that reach the end of the flows.
+
+        Raises `TimeError` where the range has no time in it, or none in common with the flows.
+        """
+        start, end = ends
+        if start and end and end <= start:
+            raise TimeError(f"the range ends before it starts: {self.show(start)} to {self.show(end)}")
+        if (start and start >= self.end) or (end and end <= self.start):
+            raise TimeError(f"there are no flows then: they go from {self.show(self.start)} to {self.show(self.end)}")
+        return start if start and start > self.start else None, end if end and end < self.end else None
+
+    def read(self, text: str, name: str) -> datetime | None:
+        """Return what was typed as a moment: on the clock shown if it has no offset of its own, open if it is empty.
+
+        >>> tokyo = Clock("Asia/Tokyo", timedelta(hours=9))
+        >>> Span(_EPOCH, _EPOCH, tokyo).read("2026-05-14 23:00", "start")
+        datetime.datetime(2026, 5, 14, 14, 0, tzinfo=datetime.timezone.utc)
+        """
+        when = to_utc(text, name=name)
+        if when is None or datetime.fromisoformat(text.strip()).tzinfo:
+            return when
+        return when - self.clock.offset
+
+    def nearest(self, ends: Ends) -> tuple[datetime, datetime]:
+        """Return the steps nearest to the ends of a time range, at least one step apart."""
+        steps = self.steps
+        low, high = ends[0] or self.start, ends[1] or self.end
+        first = min(steps[:-1], key=lambda step: abs(step - low))
+        return first, min((step for step in steps if step > first), key=lambda step: abs(step - high))
+
+    def from_brush(self, value: Mapping[str, Sequence[float]] | None, drawn: Clock) -> Ends:
+        """Return the time range of a brush, which Vega tells in milliseconds of the clock drawn; none is open."""
+        if not value:
+            return None, None
+        low, high = (_EPOCH + at * _MS - drawn.offset for at in sorted(next(iter(value.values()))))
+        return self.nearest((low, high))
+
+    def to_brush(self, ends: Ends, drawn: Clock) -> tuple[int, ...]:
+        """Return where a brush stands for a time range; nowhere for one that is open."""
+        if ends == (None, None):
+            return ()
+        return tuple((m + drawn.offset - _EPOCH) // _MS for m in (ends[0] or self.start, ends[1] or self.end))
+
+    def show(self, moment: datetime, fmt: str = "%Y-%m-%d %H:%M:%S") -> str:
+        """Return a moment as the panel's clock shows it."""
+        return self.clock.show(moment, fmt)
