@@ -1,0 +1,16 @@
+"""Charts: a question's table in, a `Figure` out. Each has the name of the table it draws.
+
+    fk.charts.timeline(fk.timeline(case.flows, by="kind"), tz="Asia/Tokyo")
+
+Altair is imported when the first chart is drawn, so that `import flowkit` stays light.
+"""
+
+from flowkit.charts.coverage import coverage
+from flowkit.charts.figure import Figure
+from flowkit.charts.peers import peers
+from flowkit.charts.rejected import rejected
+from flowkit.charts.sizes import sizes
+from flowkit.charts.target_health import target_health
+from flowkit.charts.timeline import timeline
+
+__all__ = ["Figure", "coverage", "peers", "rejected", "sizes", "target_health", "timeline"]

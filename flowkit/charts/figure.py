@@ -1,0 +1,146 @@
+"""What a chart function returns: the chart, the numbers in it, and words for those who cannot see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+
+from flowkit.charts import style, words
+from flowkit.errors import QuestionError
+from flowkit.times import Clock, clock
+
+MIME = "application/vnd.flowkit.chart+json"
+
+MOST_ROWS = 500
+"""How many rows of its table a figure carries to a report."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its title, its table and its text alternative.
+
+    In a notebook it shows itself as a live chart that needs no network; a report draws it from `spec`. `chart` is the
+    Altair chart, for those who want to change it. `clock` is the zone and offset its times are drawn with: a time read
+    off the chart (a brush gives milliseconds) is turned back into UTC with `true_time`.
+    """
+
+    chart: Any
+    table: pl.DataFrame
+    title: str
+    alt: str
+    clock: Clock = field(default_factory=lambda: Clock("UTC", timedelta(0)))
+
+    live: ClassVar[bool] = True
+    """Whether a notebook shows a widget. A report sets it to False, because no kernel stands behind a page."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The Vega-Lite specification: plain data, the same for the same input."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        return spec
+
+    def true_time(self, drawn: float) -> datetime:
+        """Return the time in UTC of a place on the time axis, given in milliseconds as a brush reports it."""
+        from datetime import UTC
+
+        return datetime.fromtimestamp(drawn / 1000, UTC) - self.clock.offset
+
+    def save(self, path: str | Path, *, width: int = 720, scale: float = 2.0) -> Path:
+        """Write the chart as `.svg` or `.png` and return the path.
+
+        Raises `QuestionError` on another ending.
+        """
+        import vl_convert
+
+        path = Path(path)
+        spec = {**self.spec, "width": width, "background": "white"}
+        if path.suffix == ".svg":
+            path.write_text(vl_convert.vegalite_to_svg(spec), "utf-8")
+        elif path.suffix == ".png":
+            path.write_bytes(vl_convert.vegalite_to_png(spec, scale=scale))
+        else:
+            raise QuestionError(f"a chart is saved as .svg or .png, not as {path.name!r}")
+        return path
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Return the forms of the figure: for a report, for a live notebook, and in words."""
+        bundle = {**self._widget()} if self.live else {}
+        spoken = {"spec": self.spec, "title": self.title, "alt": self.alt, "table": self._rows()}
+        return {**bundle, MIME: spoken, "text/plain": f"{self.title}\n{self.alt}"}
+
+    def _widget(self) -> dict[str, Any]:
+        """Return the live view. Altair's other renderers fetch scripts, and run scripts that stand in the logs."""
+        import altair as alt
+
+        alt.JupyterChart.enable_offline(True)
+        options = {"actions": False, "renderer": "svg", "ast": True}
+        bundle = alt.JupyterChart(self.chart, embed_options=options)._repr_mimebundle_()
+        data: dict[str, Any] = bundle[0] if isinstance(bundle, tuple) else bundle or {}
+        return data
+
+    def _rows(self) -> dict[str, Any]:
+        """Return the table as a page shows it: times as text on the figure's clock."""
+        times = [name for name, dtype in self.table.schema.items() if isinstance(dtype, pl.Datetime)]
+        shown = self.table.head(MOST_ROWS).with_columns(
+            (pl.col(times) + self.clock.offset).dt.strftime("%Y-%m-%d %H:%M:%S"),
+            pl.col(pl.Float64, pl.Float32).round(4),
+        )
+        columns = [f"{name}, {self.clock.label}" if name in times else name for name in shown.columns]
+        return {"columns": columns, "rows": [list(row) for row in shown.rows()]}
+
+
+def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Return the table in memory; the one place where charts collect.
+
+    Raises `QuestionError` where it is not the table that the chart draws.
+    """
+    frame = table.collect(engine="streaming") if isinstance(table, pl.LazyFrame) else table
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise QuestionError(
+            f"this chart draws the table of the question with its name, which has a column {missing[0]!r}; "
+            f"this one has {', '.join(frame.columns)}"
+        )
+    return frame
+
+
+def clock_of(times: pl.Series, tz: str) -> Clock:
+    """Return the clock of a zone as it goes at the first of the times."""
+    first = times.min()
+    return clock(tz, first if isinstance(first, datetime) else datetime.fromisoformat("2000-01-01T00:00+00:00"))
+
+
+def drawn(column: str, at: Clock) -> pl.Expr:
+    """Return a time as Vega gets it: milliseconds of the clock's own time, to be drawn as if it were UTC."""
+    return (pl.col(column) + at.offset).dt.epoch("ms").alias(column)
+
+
+def draw(chart: Any, table: pl.DataFrame, *, title: str, alt: str, at: Clock, height: int) -> Figure:
+    """Return the finished figure."""
+    return Figure(style.finish(chart, title=title, description=alt, height=height), table, title, alt, at)
+
+
+def nothing(table: pl.DataFrame, *, title: str | None, why: str, at: Clock) -> Figure:
+    """Return a figure that says why there is nothing to draw."""
+    import altair as alt
+
+    said = f"nothing to draw: {why}"
+    data = alt.Data(values=[{"text": line, "row": row} for row, line in enumerate(style.lines(said, 52))])
+    chart = (
+        alt.Chart(data)
+        .mark_text(align="left", baseline="top", fontSize=13)
+        .encode(text="text:N", x=alt.value(0), y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[2, 0])))
+    )
+    head = title or words.name(said).capitalize()
+    return draw(
+        chart,
+        table,
+        title=head,
+        alt=f"{head}. There is {said}." if title else f"{said}.".capitalize(),
+        at=at,
+        height=40,
+    )

@@ -1,0 +1,122 @@
+"""Numbers, times and foreign texts as words, the same in titles, labels and text alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from flowkit.times import Clock
+
+_LONGEST = 60
+
+
+def count(value: float, what: str = "") -> str:
+    """Return a number with separators, and what it counts.
+
+    >>> count(1439, "flow"), count(1, "flow"), count(0.5)
+    ('1,439 flows', '1 flow', '0.5')
+    """
+    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
+    return f"{number} {what}{'' if value == 1 else 's'}" if what else number
+
+
+def size(value: float) -> str:
+    """Return a number of bytes in the unit that reads best, 1 kB = 1,000 bytes.
+
+    >>> size(164), size(51_064_476), size(999_960)
+    ('164 B', '51.1 MB', '1 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        shown = f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+        if float(shown) < 1000:
+            return f"{shown} {unit}"
+        value /= 1000
+    return f"{value:,.3g} PB"
+
+
+def measured(value: float, measure: str) -> str:
+    """Return a sum of "flows", "packets" or "bytes" in words.
+
+    >>> measured(2_500, "bytes"), measured(2_500, "packets")
+    ('2.5 kB', '2,500 packets')
+    """
+    return size(value) if measure == "bytes" else count(value, measure.rstrip("s"))
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share; a small one is never called nothing.
+
+    >>> percent(1, 3), percent(1, 5000), percent(0, 0)
+    ('33 %', '<1 %', '0 %')
+    """
+    share = part / whole if whole else 0.0
+    return "<1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
+
+
+def lasting(length: timedelta) -> str:
+    """Return a length of time.
+
+    >>> lasting(timedelta(seconds=90)), lasting(timedelta(minutes=1)), lasting(timedelta(hours=26))
+    ('90 s', '1 min', '26 h')
+    """
+    seconds = int(length.total_seconds())
+    if seconds >= 3600 and seconds % 3600 == 0:
+        return f"{seconds // 3600} h"
+    if seconds >= 60 and (seconds % 60 == 0 or seconds >= 600):
+        return f"{round(seconds / 60)} min"
+    return f"{seconds} s"
+
+
+def moment(time: datetime, clock: Clock, first: datetime, last: datetime) -> str:
+    """Return a time as short as the span allows: with its date only where the span crosses a midnight."""
+    days = {clock.show(time, "%Y-%m-%d") for time in (first, last)}
+    return clock.show(time, "%H:%M" if len(days) == 1 else "%d %b %H:%M")
+
+
+def name(text: object) -> str:
+    """Return a text from the logs as one short printable line.
+
+    >>> name("eni-0a1b"), name("a\\nb"), len(name("x" * 1000))
+    ('eni-0a1b', 'a b', 60)
+    """
+    line = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * _LONGEST])
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def pair(values: Sequence[str], columns: Sequence[str]) -> str:
+    """Return the values of a group as people write them: addresses with an arrow, a port behind its address.
+
+    >>> pair(("10.0.0.1", "10.0.0.2", "443"), ("srcaddr", "dstaddr", "dstport"))
+    '10.0.0.1 → 10.0.0.2:443'
+    >>> pair(("eth0", "6"), ("interface_id", "protocol"))
+    'eth0 · 6'
+    """
+    out = ""
+    for value, column in zip(values, columns, strict=True):
+        joint = " → " if column in ("dstaddr", "pkt_dstaddr") else ":" if column in ("srcport", "dstport") else " · "
+        if joint == ":" and not any(c.endswith(column[:3] + "addr") for c in columns):
+            value, joint = f"{column} {value}", " · "
+        out += joint + value if out else value
+    return name(out)
+
+
+def seen(table: pl.DataFrame) -> str:
+    """Return from where the counted records were seen, as the question says it in its column `vantage`."""
+    vantage = table["vantage"][0] if "vantage" in table.columns and table.height else ""
+    if vantage == "once":
+        return "each hop counted from one interface"
+    if vantage == "all":
+        return "all interfaces summed: a byte may count more than once"
+    return f"as seen by {name(vantage)}" if vantage else ""
+
+
+def windows(table: pl.DataFrame | None) -> str:
+    """Return what `aggregation` found out about the capture windows, as a warning."""
+    if table is None or table.height == 0:
+        return ""
+    known = sorted(table["window_s"].drop_nulls().unique().to_list())
+    if not known:
+        return "capture windows are not to be read off these records (AWS: 60 or 600 s)"
+    return f"capture windows of {' and '.join(map(str, known))} s: nothing shorter can be seen"
