@@ -1,0 +1,109 @@
+"""From accepted families to records: which sizes in which windows are checks, and how surely."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from flowkit.split.beat import within
+from flowkit.split.reduce import UNIT
+
+# Above the first a record is called a check; between the two it is uncertain; below, service. 0.6 is where judging the
+# labelled captures loses least either way, and the middle holds what the records alone cannot decide.
+CHECK, DOUBT = 0.6, 0.3
+# What fills a silent tick (refused, unanswered, cut by a window's edge, sent again) is a check's by its position only.
+FILLED = 0.85
+# Evenness that leaves no room for chance: such a family's clock can be counted on, tick by tick.
+STEADY = 0.2
+SEEN = ["interface_id", *UNIT, "bin"]
+WHERE = ["interface_id", *UNIT]
+COLUMNS = [*SEEN, "reply", "packets", "bytes", "chance"]
+
+
+def assign(hist: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the labelled sizes: unit, interface, direction, packets, bytes, window, and the chance of a check."""
+    accepted = found.filter(pl.col("chance") >= DOUBT)
+    if accepted.is_empty():
+        return hist.head(0).select(*COLUMNS[:-1], chance=pl.lit(0.0))
+    rows = hist.filter(pl.col("packets") > 0).join(_units(accepted), on=[*UNIT, "reply"])
+    rows = rows.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
+    rows = rows.join(_sizes(rows, accepted), on=[*UNIT, "x", "packets"], how="left")
+    rows = rows.with_columns(main=pl.col("chance").is_not_null())
+    rows = rows.with_columns(came=pl.col("n").filter("main").sum().over(SEEN))
+    rows = rows.with_columns(missing=(pl.col("expected") - pl.col("came")).clip(0))
+    labelled = pl.concat([_ticks(rows), _fills(rows)], how="diagonal")
+    return labelled.filter(pl.col("chance") >= DOUBT).select(COLUMNS)
+
+
+def _units(accepted: pl.DataFrame) -> pl.DataFrame:
+    """Return per pair how many ticks a window should hold, and whether the pair has nothing but checks."""
+    # A pair whose own count is disturbed borrows the pace of the source's other targets.
+    steady = pl.col("rate").filter(pl.col("F") < STEADY).median().over("cl", "sp")
+    pace = pl.when((pl.col("F") > 0.5) & steady.is_not_null()).then(steady).otherwise("rate")
+    own = pace * (1 - pl.col("told").clip(0, 1))
+    return accepted.group_by(*UNIT, "reply").agg(
+        pl.col("h").first(),
+        expected=own.sum(),
+        alone=pl.col("single").any(),
+        clocked=(pl.col("even") >= STEADY).any(),
+        jitter=(pl.col("F").clip(0, 1) * pace).sum().sqrt(),
+        best=pl.col("chance").max(),
+        lo=pl.col("lo").min(),
+        hi=pl.col("hi").max(),
+    )
+
+
+def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    ranges = accepted.select(*UNIT, "lo", "hi", "least", "most", "chance")
+    hit = within(ranges, rows.select(*UNIT, "x", "packets").unique())
+    return hit.group_by(*UNIT, "x", "packets").agg(pl.col("chance").max())
+
+
+def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the accepted sizes; in windows too full for the clock, unusual shapes are doubted first."""
+    main = rows.filter("main")
+    room = pl.max_horizontal(pl.lit(0.7), 1.5 * pl.col("jitter"))
+    full = pl.col("came") <= pl.col("expected") + room
+    usual = _usual(rows, full & pl.col("main"))
+    main = main.join(usual, on=[*WHERE, "packets", "bytes"], how="left").join(
+        _windows(rows, full & pl.col("main")), on=WHERE, how="left"
+    )
+    per_window = pl.col("usual").fill_null(0) / pl.col("windows")
+    share = (
+        pl.when(pl.col("windows") >= 4)
+        .then(per_window + 0.3)
+        .otherwise(pl.col("expected") * pl.col("n") / pl.col("came"))
+    )
+    crowded = pl.col("clocked") & ~full
+    fits = pl.when(crowded).then((share / pl.col("n")).clip(0, 1)).otherwise(1.0)
+    return main.with_columns(chance=pl.col("chance") * fits)
+
+
+def _usual(rows: pl.DataFrame, calm: pl.Expr) -> pl.DataFrame:
+    return rows.filter(calm).group_by(*WHERE, "packets", "bytes").agg(usual=pl.col("n").sum())
+
+
+def _windows(rows: pl.DataFrame, calm: pl.Expr) -> pl.DataFrame:
+    return rows.filter(calm).group_by(WHERE).agg(windows=pl.col("bin").n_unique())
+
+
+def _fills(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what stands where a tick is missing: a check's failing or broken form that calm windows do not have."""
+    calm = pl.col("missing") <= pl.max_horizontal(pl.lit(0.6), 1.5 * pl.col("jitter"))
+    others = rows.filter(~pl.col("main") & _broken_form())
+    usual, windows = _usual(others, calm), _windows(rows, calm)
+    others = others.join(windows, on=WHERE, how="left").join(usual, on=[*WHERE, "packets", "bytes"], how="left")
+    usual_rate = pl.col("usual").fill_null(0) / pl.col("windows").fill_null(1)
+    odd = others.filter(pl.col("alone") | (~calm & (usual_rate <= pl.col("n") / 2)))
+    odd = odd.with_columns(odd=pl.col("n").sum().over(SEEN))
+    room = pl.col("missing") + pl.max_horizontal(pl.lit(1.0), 0.25 * pl.col("expected"))
+    fits = pl.when((pl.col("odd") <= room) | ~pl.col("clocked")).then(1.0).otherwise(pl.col("missing") / pl.col("odd"))
+    return odd.with_columns(chance=FILLED * pl.col("best") * fits)
+
+
+def _broken_form() -> pl.Expr:
+    """Whether a record can be a check gone wrong: nothing but SYNs, cut in two, or with segments sent again."""
+    data = pl.col("hi") - 8
+    bare = pl.col("x") <= 12 * pl.col("packets")
+    cut = pl.col("x") < pl.col("lo")
+    again = (pl.col("x") - pl.col("hi")).is_between(1, 36) | (pl.col("x") - pl.col("hi") - data).is_between(-12, 36)
+    return (bare | cut | again) & (pl.col("packets") <= 24)

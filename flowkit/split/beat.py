@@ -1,0 +1,124 @@
+"""Candidates for a checker, and how evenly each of them ticks.
+
+A candidate is a narrow range of cleaned sizes from one address to one server port of another. Its evenness is measured
+in counts per capture window, so that it needs no more of time than what every flow record has.
+"""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from flowkit.split.reduce import LARGEST_PACKETS, UNIT
+
+# What a segment weighs without its data: IPv4 20 + TCP 20, plus 12 for TCP timestamps, which Linux sends by default;
+# IPv6 has 20 more. An acknowledgement that rides along or not moves a record by exactly this, and `x` not at all.
+HEADERS_V4, HEADERS_V6 = (52, 40), (72, 60)
+# The reading without timestamps must explain the sizes this much better: many sizes fit both by accident.
+BETTER = 1.08
+# A TLS signature varies by two bytes and a late option by twelve; two of both make 24.
+WIDEST = 24
+# At most this many sizes of a pair are tried: a checker's sizes are among the commonest or it does not matter.
+MOST_SIZES = 24
+FEWEST_OF_A_SIZE = 4
+# Four silent windows in a row cut a series in two runs: at one connection a window chance does it in 2 % of the places.
+GAP = 4
+
+
+def cleaned(hist: pl.DataFrame) -> pl.DataFrame:
+    """Return the histogram with `h`, the bytes of a bare segment, and `x`, bytes less headers, for each pair."""
+    sized = hist.filter(pl.col("packets") > 0)
+    v6 = pl.col("sv").str.contains(":", literal=True)
+    readings = []
+    # No record weighs less than its headers (a reset may lack the timestamps: 12 bytes): such a reading is wrong.
+    light = pl.col("x") < -12
+    for v4_bytes, v6_bytes in zip(HEADERS_V4, HEADERS_V6, strict=True):
+        h = pl.when(v6).then(v6_bytes).otherwise(v4_bytes)
+        x = sized.group_by(*UNIT, x=pl.col("bytes") - h * pl.col("packets"), h=h).agg(pl.col("n").sum())
+        share = (pl.col("n") / pl.col("n").sum()) ** 2 * pl.when(light).then(0).otherwise(1)
+        readings.append(x.group_by(*UNIT, "h").agg(share.sum().alias("clean")))
+    with_ts, without = readings
+    best = with_ts.join(without, on=UNIT, suffix="_plain").select(
+        *UNIT, h=pl.when(pl.col("clean_plain") > BETTER * pl.col("clean")).then("h_plain").otherwise("h")
+    )
+    return sized.join(best, on=UNIT).with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
+
+
+def candidates(hist: pl.DataFrame) -> pl.DataFrame:
+    """Return every range worth testing: unit, lo, hi (of x), least, most (packets), values (sizes it joins)."""
+    sizes = _heavy(hist, ["x"])
+    both = sizes.join(sizes, on=UNIT, suffix="_hi")
+    both = both.filter((pl.col("x_hi") - pl.col("x")).is_between(0, WIDEST))
+    rank = pl.col("rank_hi") - pl.col("rank") + 1
+    ranges = both.select(*UNIT, lo="x", hi="x_hi", least=pl.lit(0), most=pl.lit(LARGEST_PACKETS), values=rank)
+    return pl.concat([ranges, _by_packets(hist)], how="vertical_relaxed")
+
+
+def _by_packets(hist: pl.DataFrame) -> pl.DataFrame:
+    """Return one size again for each run of packet counts: the same data in fewer packets is another program."""
+    shapes = _heavy(hist, ["x", "packets"])
+    several = pl.len().over(*UNIT, "x") > 1
+    shapes = shapes.filter(several)
+    both = shapes.join(shapes, on=[*UNIT, "x"], suffix="_hi").filter(
+        (pl.col("packets_hi") - pl.col("packets")).is_between(0, 2)
+    )
+    return both.select(*UNIT, lo="x", hi="x", least="packets", most="packets_hi", values=pl.lit(2))
+
+
+def _heavy(hist: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    sizes = hist.group_by(*UNIT, *by).agg(pl.col("n").sum()).filter(pl.col("n") >= FEWEST_OF_A_SIZE)
+    sizes = sizes.filter(pl.struct("n", *by).rank("ordinal", descending=True).over(UNIT) <= MOST_SIZES)
+    return sizes.with_columns(rank=pl.struct(by).rank("ordinal").over(UNIT).cast(pl.Int64)).drop("n")
+
+
+def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the histogram that lie in each range."""
+    shapes = hist.select(*UNIT, "x", "packets").unique().join(ranges, on=UNIT)
+    inside = pl.col("x").is_between("lo", "hi") & pl.col("packets").is_between("least", "most")
+    return shapes.filter(inside).join(hist, on=[*UNIT, "x", "packets"])
+
+
+def counted(hist: pl.DataFrame, ranges: pl.DataFrame) -> pl.DataFrame:
+    """Return the connections of each range per window: range columns, bin, n."""
+    return within(ranges, hist).group_by(*ranges.columns, "bin").agg(pl.col("n").sum())
+
+
+def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Return for each series its n, rate (a window), windows, F (1 for chance, 0 for a clock), cuts and log10 of p.
+
+    F compares neighbouring windows, so that a checker that begins, stops or slows down in the middle stays even.
+    """
+    step = pl.col("bin").diff().over(keys, order_by="bin")
+    before = pl.col("n").cast(pl.Float64).shift(1).over(keys, order_by="bin")
+    now = pl.col("n").cast(pl.Float64)
+    apart = pl.when(step == 1).then((now - before) ** 2).when(step <= GAP).then(now**2 + before**2)
+    rows = counts.with_columns(step=step, apart=apart)
+    linked = pl.col("apart").is_not_null()
+    out = rows.group_by(keys).agg(
+        pl.col("n").sum(),
+        pl.col("bin").min().alias("first"),
+        pl.col("bin").max().alias("last"),
+        pairs=pl.col("step").filter(linked).sum(),
+        apart=pl.col("apart").sum(),
+        cuts=(pl.col("step") > GAP).sum(),
+    )
+    out = out.with_columns(windows=pl.col("pairs") + pl.col("cuts") + 1)
+    out = out.with_columns(rate=pl.col("n") / pl.col("windows"))
+    out = out.with_columns(F=pl.col("apart") / 2 / pl.col("pairs").clip(1) / pl.col("rate"))
+    return out.with_columns(
+        logp=log_chance(pl.col("F"), pl.col("pairs")) + pl.col("cuts") * (pl.col("windows") ** 2 / 4).clip(1).log10()
+    )
+
+
+def log_chance(f: pl.Expr, pairs: pl.Expr) -> pl.Expr:
+    """Return log10 of the chance that Poisson arrivals look as even as F (chi-squared, after Wilson and Hilferty).
+
+    A mean of squared differences of neighbours has about two thirds of their number in degrees of freedom
+    (von Neumann 1941).
+    """
+    spread = 2 / (9 * (2 / 3 * pairs).clip(1))
+    z = (f.clip(1e-4) ** (1 / 3) - (1 - spread)) / spread.sqrt()
+    far = -(z**2) / 2 / math.log(10) - (z.abs() * math.sqrt(2 * math.pi)).log10()
+    near = (0.5 * (1 + (z * 0.7978845608 * (1 + 0.044715 * z**2)).tanh())).log10()
+    return pl.when(z < -2).then(far).otherwise(near)

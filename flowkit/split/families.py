@@ -1,0 +1,241 @@
+"""What speaks for and against each candidate being a load balancer's checker, and the weight of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+from typing import Any
+
+import polars as pl
+
+from flowkit.split.beat import candidates, cleaned, counted, evenness, log_chance, within
+from flowkit.split.reduce import FEWEST, UNIT, Reduced
+
+RANGE = [*UNIT, "lo", "hi", "least", "most", "values"]
+SHAPE = ["cl", "sp", "lo", "hi", "least", "most"]
+
+
+def families(reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
+    """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check."""
+    hist = cleaned(vantage(reduced.hist))
+    ranges = candidates(hist)
+    counts = counted(hist, ranges)
+    found = evenness(counts, RANGE).join(hist.select(*UNIT, "interface_id", "h", "reply").unique(UNIT), on=UNIT)
+    found = _chosen(_purity(found, hist))
+    found = _shape(_freshness(found, hist), hist)
+    found = _one_clock(_company(found), counts)
+    found = _passed_on(found, hist, reduced)
+    found = _place(found, reduced, lb).join(reduced.windows, on="interface_id")
+    return _paced(scored(found))
+
+
+def vantage(hist: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the interface that saw most of each unit, without its cut-off first and last window."""
+    seen = hist.group_by("interface_id", *UNIT, "reply").agg(pl.col("n").sum())
+    seen = seen.sort("reply", "n", "interface_id", descending=[False, True, False])
+    best = seen.unique(UNIT, keep="first", maintain_order=True).drop("n")
+    edges = hist.group_by("interface_id").agg(oldest=pl.col("bin").min(), newest=pl.col("bin").max())
+    rows = hist.join(best, on=["interface_id", *UNIT, "reply"]).join(edges, on="interface_id")
+    return rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none")).drop("oldest", "newest")
+
+
+def _shape(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
+    """Add what a person sees of a range: its usual packets and bytes with their share, the spans, and the payload."""
+    sizes = within(found.select(RANGE), hist).group_by(*RANGE, "packets", "bytes").agg(pl.col("n").sum())
+    sizes = sizes.with_columns(share=pl.col("n") / pl.col("n").sum().over(RANGE))
+    # One record in fifty is a cut or a resent one: it does not draw the boundary a person is shown.
+    common = sizes.filter((pl.col("share") >= 0.02) | (pl.col("share") == pl.col("share").max().over(RANGE)))
+    common = common.sort("share", "packets", "bytes", descending=[True, False, False])
+    shape = common.group_by(RANGE, maintain_order=True).agg(
+        usual_packets=pl.col("packets").first(),
+        usual_bytes=pl.col("bytes").first(),
+        usual_share=pl.col("share").first(),
+        packets_low=pl.col("packets").min(),
+        packets_high=pl.col("packets").max(),
+        bytes_low=pl.col("bytes").min(),
+        bytes_high=pl.col("bytes").max(),
+    )
+    out = found.join(shape, on=RANGE)
+    # A SYN carries eight bytes of options more than a segment with timestamps, twelve more than one without.
+    options = pl.when(pl.col("h").is_in([52, 72])).then(8).otherwise(12)
+    bare = pl.col("usual_bytes") <= (pl.col("h") + 12) * pl.col("usual_packets")
+    low, high = ((pl.col(end) - options).clip(0) for end in ("lo", "hi"))
+    return out.with_columns(
+        payload_low=pl.when(bare).then(0).otherwise(low), payload_high=pl.when(bare).then(0).otherwise(high)
+    )
+
+
+def _paced(found: pl.DataFrame) -> pl.DataFrame:
+    """Add `chance`, and `interval_s`, the seconds between the checks of one source at one target."""
+    own = pl.col("rate") * (1 - pl.col("told").clip(0, 0.9))
+    return found.with_columns(chance=1 / (1 + (-pl.col("score")).exp()), interval_s=pl.col("width") / own)
+
+
+def _freshness(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
+    """Add `fresh`: how many of the windows brought another source port; a long connection brings one and the same."""
+    lowest = within(found.select(RANGE), hist).group_by(*RANGE, "bin").agg(pl.col("port").min())
+    return found.join(lowest.group_by(RANGE).agg(fresh=pl.col("port").n_unique() / pl.len()), on=RANGE)
+
+
+def _purity(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
+    """Add `pure`: the share of the pair's connections, failing ones apart, that have this size."""
+    silent = pl.col("x") == 8 * pl.col("packets")
+    whole = hist.group_by(UNIT).agg(whole=pl.col("n").sum(), bare=pl.col("n").filter(silent).sum())
+    joined = found.join(whole, on=UNIT)
+    bare = pl.when(pl.col("lo") > 12).then("bare").otherwise(0)
+    return joined.with_columns(pure=pl.col("n") / (pl.col("whole") - bare).clip(1)).drop("bare")
+
+
+def _chosen(found: pl.DataFrame) -> pl.DataFrame:
+    """Keep, of ranges that overlap, the one that chance explains least (or else the fullest)."""
+    tries = pl.len().over(UNIT)
+    found = found.filter(pl.col("n") >= FEWEST).with_columns(
+        tried=pl.col("logp") + 0.7 * (pl.col("values") - 1) + tries.cast(pl.Float64).log10()
+    )
+    found = found.with_columns(order=pl.when(pl.col("tried") < -1).then("tried").otherwise(-pl.col("pure")))
+    kept: list[dict[str, Any]] = []
+    for _, group in found.sort("order", "lo", "hi").group_by(UNIT, maintain_order=True):
+        taken: list[dict[str, Any]] = []
+        for row in group.to_dicts():
+            if len(taken) < 4 and not any(_overlap(row, other) for other in taken):
+                taken.append(row)
+        kept += taken
+    return pl.DataFrame(kept, schema=found.schema).drop("order")
+
+
+def _overlap(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    sizes = a["hi"] >= b["lo"] and a["lo"] <= b["hi"]
+    return sizes and bool(a["most"] >= b["least"] and a["least"] <= b["most"])
+
+
+def _company(found: pl.DataFrame) -> pl.DataFrame:
+    """Add who else shows it: `sources` with this size at this port, `coverage` of the source's other targets."""
+    near = found.select(*RANGE, "rate", "pure", "tried", "apart", "pairs")
+    both = near.join(near, on="sp", suffix="_2")
+    like = (pl.col("lo") - pl.col("lo_2")).abs() <= 4
+    like &= (pl.col("hi") - pl.col("hi_2")).abs() <= 4
+    pace = pl.max_horizontal("rate", "rate_2") / pl.min_horizontal("rate", "rate_2") <= 1.5
+    same = both.filter(like & pace)
+    keys = RANGE
+    sources = same.group_by(keys).agg(
+        sources=pl.col("cl_2").n_unique(),
+        targets=pl.col("sv_2").n_unique(),
+        pool_apart=pl.col("apart_2").sum(),
+        pool_pairs=pl.col("pairs_2").sum(),
+        pool_mean=(pl.col("rate_2") * pl.col("pairs_2")).sum(),
+    )
+    even_too = (pl.col("tried_2") < -2) | (pl.col("pure_2") > 0.9)
+    others = both.filter((pl.col("cl") == pl.col("cl_2")) & (pl.col("sv") != pl.col("sv_2")))
+    score = pl.when(like & pace).then(1.0).when(pace & even_too).then(0.6).otherwise(0.0)
+    cover = (
+        others.with_columns(hit=score)
+        .group_by(*keys, "sv_2")
+        .agg(pl.col("hit").max())
+        .group_by(keys)
+        .agg(coverage=pl.col("hit").mean())
+    )
+    return found.join(sources, on=keys, how="left").join(cover, on=keys, how="left")
+
+
+def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
+    """Add `shared`: the unevenness of all targets' series together over the sum of each one's; 0 for one clock."""
+    picked = counts.join(found.select(RANGE), on=RANGE)
+    whole = picked.group_by(*SHAPE, "bin").agg(pl.col("n").sum())
+    union = evenness(whole, SHAPE)
+    parts = found.group_by(SHAPE).agg(feet=pl.len(), each=(pl.col("apart") / pl.col("pairs").clip(1)).sum())
+    step = pl.col("apart") / pl.col("pairs").clip(1)
+    shared = union.join(parts, on=SHAPE).select(
+        *SHAPE, "feet", shared=step / pl.col("each").clip(1e-9), each_F=pl.col("each") / 2 / pl.col("rate")
+    )
+    return found.join(shared, on=SHAPE, how="left")
+
+
+def _passed_on(found: pl.DataFrame, hist: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
+    """Add `front`, the connections of this size that clients made to the source, and `passes`, the share it passes on.
+
+    A load balancer passes clients' data on unchanged, so their sizes come in at its front; its checks it makes itself.
+    """
+    back = hist.group_by("cl", "h", "x").agg(back=pl.col("n").sum())
+    served = reduced.served.group_by("sv", "packets", "bytes").agg(pl.col("n").max())
+    front = back.select("cl", "h").unique().join(served, left_on="cl", right_on="sv")
+    front = front.group_by("cl", "h", "packets", x=pl.col("bytes") - pl.col("h") * pl.col("packets")).agg(
+        front=pl.col("n").sum()
+    )
+    by_size = front.group_by("cl", "h", "x").agg(pl.col("front").sum())
+    met = back.join(by_size, on=["cl", "h", "x"], how="left").with_columns(pl.col("front").fill_null(0))
+    passes = met.group_by("cl").agg(passes=pl.min_horizontal("back", "front").sum() / pl.col("back").sum())
+    wide = found.select(*SHAPE, "h").unique().join(front, on=["cl", "h"])
+    wide = wide.filter(pl.col("x").is_between("lo", "hi") & pl.col("packets").is_between("least", "most"))
+    inside = wide.group_by(SHAPE).agg(pl.col("front").sum())
+    fed = found.group_by(SHAPE).agg(fed=pl.col("n").sum())
+    out = found.join(inside, on=SHAPE, how="left").join(fed, on=SHAPE).join(passes, on="cl", how="left")
+    return out.with_columns(pl.col("front", "passes").fill_null(0))
+
+
+def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
+    """Add what is known of the source: `given`, `logged` as a balancer's, `instance`, `inside` the logged network."""
+    ends = [reduced.pairs.select("interface_id", "n", addr=end) for end in ("srcaddr", "dstaddr")]
+    weight = pl.concat(ends).group_by("interface_id", "addr").agg(pl.col("n").sum())
+    family = pl.col("addr").str.contains(":", literal=True).alias("v6")
+    ranked = weight.sort("n", "addr", descending=[True, False])
+    homes = ranked.group_by("interface_id", family, maintain_order=True).first().join(reduced.marks, on="interface_id")
+    nets = {_network(address) for address in homes["addr"]}
+    home = homes.group_by(cl="addr").agg(logged=pl.col("balancer").any(), instance=pl.col("instance").any())
+    given = sorted(lb or [])
+    out = found.join(home, on="cl", how="left").with_columns(pl.col("logged", "instance").fill_null(False))
+    inside = [address for address in out["cl"].unique() if _network(address) in nets]
+    return out.with_columns(
+        given=pl.col("cl").is_in(given), known=pl.lit(bool(given)), inside=pl.col("cl").is_in(inside)
+    )
+
+
+def _network(address: str) -> str:
+    """Return the widest block of addresses a VPC has: a /16 (IPv6: a /56)."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return ""
+    return str(int(parsed) >> (16 if parsed.version == 4 else 72))
+
+
+def scored(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the candidates with the parts of their score and `score`, the log-odds of being a health check."""
+    mean = pl.col("pool_mean") / pl.col("pool_pairs").clip(1)
+    pooled = log_chance(pl.col("pool_apart") / 2 / pl.col("pool_pairs").clip(1) / mean, pl.col("pool_pairs"))
+    # A pool is one more choice among many: it pays a factor of a hundred.
+    even = (-pl.min_horizontal("tried", pooled + 2) / 6).clip(0, 1)
+    found = found.with_columns(even=even).with_columns(
+        covered=pl.col("coverage").fill_null(pl.when(pl.col("sources") > 1).then(1.0).otherwise(0.5)),
+        told=pl.col("front") / pl.col("fed").clip(1),
+        visible=pl.col("passes") > 0.5,
+        single=(pl.col("pure") > 0.9) & (pl.col("rate") <= 40),
+        split_clock=(pl.col("feet") > 1) & (pl.col("shared") < 0.6) & (pl.col("each_F") > 0.2),
+    )
+    out = found.with_columns(**_parts())
+    return out.with_columns(score=-3.2 + pl.sum_horizontal(list(_parts())))
+
+
+def _parts() -> dict[str, pl.Expr]:
+    inferred = pl.when("inside").then(0.5 + 1.5 * (pl.col("sources") > 1) + 1.5 * pl.col("visible")).otherwise(
+        -5.0
+    ) + pl.when("logged").then(2.0).when("instance").then(-3.0).otherwise(0.0)
+    return {
+        "s_even": 3.2 * pl.col("even"),
+        "s_aimless": pl.when((pl.col("even") < 0.2) & ~(pl.col("single") & (pl.col("sources") > 1)))
+        .then(-6.0)
+        .otherwise(0.0),
+        "s_cover": 1.8 * (pl.col("covered") - 0.25),
+        "s_bare": pl.when(pl.col("lo") <= 12).then(0.5).otherwise(0.0),
+        "s_rate": pl.when(pl.col("rate") > 18).then(-1.5).otherwise(0.4),
+        "s_pure": pl.when("single").then(1.5).otherwise(0.0),
+        "s_front": pl.when(pl.col("told") >= 0.6)
+        .then(-6.0)
+        .when(pl.col("visible") & (pl.col("told") < 0.3))
+        .then(1.5)
+        .otherwise(0.0),
+        "s_clock": pl.when("split_clock").then(-2.0).otherwise(0.0),
+        "s_long": pl.when(pl.col("fresh") < 0.5).then(-4.0).otherwise(0.0),
+        "s_node": pl.when("known")
+        .then(pl.when("given").then(2.5).otherwise(-8.0))
+        .otherwise(inferred.clip(upper_bound=2.5)),
+    }

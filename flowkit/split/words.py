@@ -1,0 +1,183 @@
+"""The split in words: clusters with their reasons, the boundary, the summary and its page."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from flowkit.split.assign import CHECK, DOUBT
+
+SCHEMA = {
+    "cluster": pl.String, "kind": pl.String, "server_port": pl.Int32,
+    "payload_low": pl.Int64, "payload_high": pl.Int64, "bytes_low": pl.Int64, "bytes_high": pl.Int64,
+    "packets_low": pl.Int64, "packets_high": pl.Int64, "flows": pl.Int64, "interval_s": pl.Float64,
+    "checkers": pl.Int64, "targets": pl.Int64, "confidence": pl.Float64, "reason": pl.String,
+}  # fmt: skip
+# Two checkers' requests differ by the length of their own names and addresses in them; a family is what lies so near.
+APART = 8
+
+
+def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
+    """Return one row per family, the likeliest health check first."""
+    if found is None or found.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
+    # Runners-up are worth a person's look when they are steady, or many and all alike; not scans and long connections.
+    alike = pl.col("single") & (pl.col("n") >= 30) & (pl.col("fresh") >= 0.5)
+    shown = found.filter((pl.col("chance") >= DOUBT) | (pl.col("even") >= 0.5) | alike)
+    verdict = (
+        pl.when(pl.col("chance") >= CHECK)
+        .then(pl.lit("health-check"))
+        .when(pl.col("chance") >= DOUBT)
+        .then(pl.lit("uncertain"))
+        .otherwise(pl.lit("service"))
+    )
+    shown = shown.with_columns(kind=verdict).sort("sp", "kind", "lo", "hi")
+    new = (pl.col("lo") - pl.col("hi").shift(1)).over("sp", "kind").fill_null(APART + 1) > APART
+    grouped = shown.with_columns(family=new.cum_sum().over("sp", "kind")).group_by("sp", "kind", "family")
+    rows = grouped.agg(
+        payload_low=pl.col("payload_low").min(), payload_high=pl.col("payload_high").max(),
+        bytes_low=pl.col("bytes_low").min(), bytes_high=pl.col("bytes_high").max(),
+        packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
+        flows=pl.col("n").sum(), interval_s=pl.col("interval_s").median(),
+        checkers=pl.col("cl").n_unique(), targets=pl.col("sv").n_unique(),
+        confidence=(pl.col("chance") * pl.col("n")).sum() / pl.col("n").sum(),
+        usual_packets=pl.col("usual_packets").sort_by("n").last(),
+        usual_bytes=pl.col("usual_bytes").sort_by("n").last(),
+        usual_share=pl.col("usual_share").sort_by("n").last(),
+        even=pl.col("even").max(), pure=pl.col("single").any(), sources=pl.col("sources").max(),
+        told=pl.col("told").mean(), visible=pl.col("visible").any(), inside=pl.col("inside").any(),
+        given=pl.col("given").any(), known=pl.col("known").any(), logged=pl.col("logged").any(),
+        fresh=pl.col("fresh").mean(), split_clock=pl.col("split_clock").any(), covered=pl.col("covered").mean(),
+    )  # fmt: skip
+    rows = rows.sort("confidence", "flows", "sp", "payload_low", descending=[True, True, False, False])
+    named = [row | {"cluster": _name(row), "server_port": row["sp"], "reason": _reason(row)} for row in rows.to_dicts()]
+    return pl.DataFrame(named, schema=SCHEMA, strict=False)
+
+
+def _name(row: dict[str, Any]) -> str:
+    payload = span(row["payload_low"], row["payload_high"])
+    return f"port {row['sp']}, " + ("no payload" if row["payload_high"] == 0 else f"payload {payload} B")
+
+
+def span(low: int, high: int) -> str:
+    """Return a range of numbers as a person writes it.
+
+    >>> span(3, 3), span(294, 346)
+    ('3', '294–346')
+    """
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def _reason(row: dict[str, Any]) -> str:
+    said = [_pace(row), _usual(row), *_for(row), *_against(row)]
+    return "; ".join(part for part in said if part)
+
+
+def _pace(row: dict[str, Any]) -> str:
+    who = f"{row['checkers']} {'address' if row['checkers'] == 1 else 'addresses'}"
+    if row["kind"] == "health-check":
+        who = f"{row['checkers']} node{'s' if row['checkers'] > 1 else ''}"
+    return f"every {row['interval_s']:.1f} s from {who}"
+
+
+def _usual(row: dict[str, Any]) -> str:
+    packets = row["usual_packets"]
+    return f"{packets} packet{'s' if packets != 1 else ''} {row['usual_bytes']:,} bytes ({row['usual_share']:.0%})"
+
+
+def _for(row: dict[str, Any]) -> list[str]:
+    said = []
+    if row["even"] >= 0.8:
+        said.append("far steadier than chance")
+    if row["pure"]:
+        said.append("the source sends these targets nothing else")
+    if row["sources"] > 1:
+        said.append(f"{row['sources']} sources send the same size at the same pace")
+    if row["visible"] and row["told"] < 0.3:
+        said.append("no client sent it to the source, which passes clients' data on")
+    if row["logged"]:
+        said.append("the logs mark the source as a load balancer")
+    if row["given"]:
+        said.append("the source was given as a load balancer address")
+    return said
+
+
+def _against(row: dict[str, Any]) -> list[str]:
+    if row["kind"] == "health-check":
+        return []
+    said = []
+    if row["told"] >= 0.6:
+        said.append("but clients sent as many to the source, which only passed them on")
+    if row["known"] and not row["given"]:
+        said.append("but the source is none of the given load balancer addresses")
+    if not row["inside"]:
+        said.append("but the source lies outside the network of the logged interfaces")
+    if row["split_clock"]:
+        said.append("but one clock feeds all the targets")
+    if row["fresh"] < 0.5:
+        said.append("but it is a long connection, not a new one each time")
+    if row["sources"] == 1 and not row["given"]:
+        said.append("but only one address does it")
+    if row["even"] < 0.2:
+        said.append("but no steadier than chance")
+    return said
+
+
+def boundary(found: pl.DataFrame | None, lacking: list[str] | None = None) -> str:
+    """Return what separates health checks from service, in words."""
+    if lacking:
+        return f"Health checks cannot be told apart: these flows lack {', '.join(lacking)}."
+    checks = clusters(found).filter(pl.col("kind") == "health-check")
+    if checks.is_empty():
+        return "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
+    return "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + ". All else is service."
+
+
+def _edge(row: dict[str, Any]) -> str:
+    payload = (
+        "no payload"
+        if row["payload_high"] == 0
+        else f"payload of {span(row['payload_low'], row['payload_high'])} bytes"
+    )
+    shape = (
+        f"{span(row['packets_low'], row['packets_high'])} packets, {span(row['bytes_low'], row['bytes_high'])} bytes"
+    )
+    return f"to port {row['server_port']}, {payload} ({shape}), every {row['interval_s']:.1f} s"
+
+
+def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
+    """Return the split as a terminal shows it."""
+    lines = [edge]
+    lines += [
+        f"  {row['cluster']}: {row['kind']} ({row['confidence']:.2f}): {row['reason']}"
+        for row in families.head(8).to_dicts()
+    ]
+    if families.height > 8:
+        lines.append(f"  and {families.height - 8} more in .clusters")
+    lines += [f"  node {row['address']} ({row['known']}: {row['why']})" for row in nodes.to_dicts()]
+    return "\n".join(lines)
+
+
+def page(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
+    """Return the split as a notebook shows it; every value is escaped."""
+    heads = ("cluster", "kind", "flows", "confidence", "reason")
+    rows = [
+        [row["cluster"], row["kind"], f"{row['flows']:,}", f"{row['confidence']:.2f}", row["reason"]]
+        for row in families.head(12).to_dicts()
+    ]
+    listed = "".join(
+        f"<li>{escape(row['address'])} ({escape(row['known'])}: {escape(row['why'])})</li>" for row in nodes.to_dicts()
+    )
+    return f"<p>{escape(edge)}</p>{_table(heads, rows)}" + (
+        f"<p>Load balancer nodes</p><ul>{listed}</ul>" if listed else ""
+    )
+
+
+def _table(heads: tuple[str, ...], rows: list[list[str]]) -> str:
+    if not rows:
+        return ""
+    top = "".join(f"<th>{escape(head)}</th>" for head in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
