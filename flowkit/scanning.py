@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 import polars as pl
@@ -68,11 +70,11 @@ def chunks(objects: Sequence[Object]) -> Iterator[list[Object]]:
         yield run
 
 
-def overlaps(start: datetime | None, end: datetime | None) -> pl.Expr:
-    """Return whether a record's [start, end] overlaps the span; a record that has no times is kept."""
+def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
+    """Return the conditions under which a record's [start, end] overlaps the span; one that has no times is kept."""
     after = [] if start is None else [pl.col("end").is_null() | (pl.col("end") >= start)]
     before = [] if end is None else [pl.col("start").is_null() | (pl.col("start") < end)]
-    return pl.all_horizontal(pl.lit(value=True), *after, *before)
+    return [*after, *before]
 
 
 def scan(
@@ -121,13 +123,13 @@ def scan(
     what = plan(source, sources.find(source, first, last), fields)
     if what.others:
         _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
-    inside = overlaps(first, last) if {"start", "end"} <= set(what.types) else pl.lit(value=True)
+    inside = overlaps(first, last) if {"start", "end"} <= set(what.types) else []
 
     def read(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        keep = (pl.col("log_status") == "OK") & inside & (pl.lit(value=True) if predicate is None else predicate)
-        wanted = Wanted(what.types, with_columns, keep)
+        keep = [pl.col("log_status") == "OK", *inside, *([] if predicate is None else [predicate])]
+        wanted = Wanted(what.types, with_columns, reduce(and_, keep))
         for form, group in what.groups:
             for run in chunks(group):
                 batch = _told(formats.read([o.path for o in run], form, wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -62,10 +63,17 @@ def test_a_dash_is_nothing_also_in_the_last_field(written: Writer) -> None:
     assert read_one(path).frame.select("srcaddr", "bytes").rows() == [(None, None), ("10.0.0.1", 5)]
 
 
-def test_times_are_utc_whether_in_seconds_or_milliseconds(written: Writer) -> None:
-    path = written("a.log", "start end log-status", "1795449900 1795449930123 OK")
-    first, last = read_one(path).frame.select("start", "end").row(0)
-    assert (first.isoformat(), last.isoformat()) == ("2026-11-23T16:05:00+00:00", "2026-11-23T16:05:30.123000+00:00")
+@pytest.mark.parametrize(("word", "millis"), [("1795449900", 0), ("1795449900123", 123)])
+def test_times_are_utc_whether_in_seconds_or_milliseconds(written: Writer, word: str, millis: int) -> None:
+    path = written("a.log", "start log-status", f"{word} OK")
+    assert read_one(path).frame["start"].item() == datetime(2026, 11, 23, 16, 5, 0, millis * 1000, UTC)
+
+
+@pytest.mark.parametrize("word", ["-5", "999999999999999999"])
+def test_a_time_that_no_calendar_shows_is_malformed(written: Writer, word: str) -> None:
+    batch = read_one(written("a.log", "start log-status", "1795449900 OK", f"{word} OK"))
+    assert reasons(batch) == [(3, f"start is '{word}', not a whole number in range")]
+    assert batch.frame.height == 1
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def load(
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
     what = plan(source, sources.find(source, first, last), fields)
     read, broken = _read(store.shelf(root, source), what)
-    records = pl.concat([r.records(what.types) for r in read]).filter(_inside(what, first, last))
+    records = pl.concat([r.records(what.types) for r in read]).filter(pl.lit(value=True), *_inside(what, first, last))
     flows = records.filter(pl.col("log_status") == "OK")
     found = split.fit(flows, lb_addresses=lb_addresses)
     return Case(
@@ -155,8 +155,8 @@ def _read_run(place: Path, run: list[Object], form: Format) -> tuple[list[_Read]
     return [_Read(part, dict(enumerate(run)))], []
 
 
-def _inside(what: Plan, start: datetime | None, end: datetime | None) -> pl.Expr:
-    return overlaps(start, end) if {"start", "end"} <= set(what.types) else pl.lit(value=True)
+def _inside(what: Plan, start: datetime | None, end: datetime | None) -> list[pl.Expr]:
+    return overlaps(start, end) if {"start", "end"} <= set(what.types) else []
 
 
 def _identities(what: Plan) -> list[str]:

@@ -25,10 +25,9 @@ class Wanted:
         """Return the wanted part of a frame that holds the columns `held`; rows where `always` is true stay."""
         missing = [pl.lit(None, dtype=t).alias(c) for c, t in self.types.items() if c not in held]
         frame = frame.with_columns(missing)
-        extra = [always] if always else []
         if self.predicate is not None:
-            frame = frame.filter(pl.any_horizontal(*extra, self.predicate))
-        return frame.select([*(self.types if self.columns is None else self.columns), *extra])
+            frame = frame.filter(self.predicate if always is None else pl.col(always) | self.predicate)
+        return frame.select([*(self.types if self.columns is None else self.columns), *([always] if always else [])])
 
 
 @dataclass

@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
-from flowkit.formats.detect import Format, typed
-from flowkit.schema import STATUSES, field_of
+from flowkit.formats.detect import LATEST, Format, typed
+from flowkit.schema import STATUSES, TIME, field_of
 
 BLOCK = 8 << 20
 """Bytes of text held at once."""
@@ -85,7 +85,7 @@ def _read_block(path: str, lines: list[str], number: int, form: Format, wanted: 
     frame = _words(lines, number, form)
     judged = frame.with_columns(_reason(form).alias("_reason"))
     good = judged.filter(pl.col("_reason").is_null()).lazy()
-    records = good.with_columns(_values(form)).with_columns(typed(form.columns))
+    records = good.with_columns(_values(form)).with_columns(typed(form.columns, form.unit))
     if "log-status" not in form.names:
         records = records.with_columns(log_status=pl.lit("OK"))
     records = records.with_columns(object=pl.lit(path))
@@ -128,12 +128,17 @@ def _reason(form: Format) -> pl.Expr:
             reason = reason.when(~pl.col(column).is_in(STATUSES)).then(why)
         elif field_of(name).raw != pl.String:
             why = pl.format("{} is '{}', not a whole number in range", pl.lit(name), pl.col(column).str.slice(0, 40))
-            reason = reason.when((pl.col(column) != "-") & _number(name).is_null()).then(why)
+            reason = reason.when((pl.col(column) != "-") & ~_number(name, form)).then(why)
     return reason.otherwise(None)
 
 
-def _number(name: str) -> pl.Expr:
-    return pl.col(field_of(name).column).cast(field_of(name).raw, strict=False)
+def _number(name: str, form: Format) -> pl.Expr:
+    """Return whether a word is a number of its field; a time is one that a calendar can show."""
+    field = field_of(name)
+    number = pl.col(field.column).cast(field.raw, strict=False)
+    if field.dtype == TIME:
+        return number.is_between(0, LATEST * (1 if form.unit == "s" else 1000)).fill_null(value=False)
+    return number.is_not_null()
 
 
 def _values(form: Format) -> list[pl.Expr]:

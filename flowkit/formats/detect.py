@@ -17,6 +17,9 @@ from flowkit.schema import DEFAULT, STATUSES, TIME, canonical, field_of, is_head
 HEAD = 64 * 1024
 """Bytes of text looked at: some hundred records."""
 
+MILLIS = 100_000_000_000
+"""A time of at least this many counts milliseconds: as seconds it would lie in the year 5138."""
+
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})")
 
 
@@ -30,6 +33,8 @@ class Format:
     header: bool = False
     lead: bool = False
     """Each line is led by an ISO time, as CloudWatch Logs exports have it."""
+    unit: Literal["s", "ms"] = "s"
+    """What `start` and `end` count. AWS documents seconds; milliseconds have been met."""
     types: tuple[str, ...] = ()
     """A Parquet file's own column types: files that differ in them are cast apart."""
 
@@ -84,12 +89,13 @@ def _text(head: bytes, fields: tuple[str, ...] | None) -> Format:
     lines = [words for line in _lines(head) if (words := line.split())]
     first = lines[0]
     if is_header(first):
-        return Format("text", tuple(map(canonical, first)), "header", header=True)
+        names = tuple(map(canonical, first))
+        return Format("text", names, "header", header=True, unit=_unit(lines[1:], names))
     lead = bool(_ISO.fullmatch(first[0]))
     names, origin = (fields, "fields given") if fields else (DEFAULT, "default format")
     if not any(fits(words[lead:], names) for words in lines):
         raise FormatError(_misfit(first[lead:], names, origin))
-    return Format("text", names, origin, lead=lead)
+    return Format("text", names, origin, lead=lead, unit=_unit([words[lead:] for words in lines], names))
 
 
 def _lines(head: bytes) -> list[str]:
@@ -120,6 +126,14 @@ def _fits(word: str, name: str) -> bool:
     return raw == pl.String or bool(re.fullmatch(r"-?\d{1,19}", word))
 
 
+def _unit(lines: Sequence[Sequence[str]], names: Sequence[str]) -> Literal["s", "ms"]:
+    """Return what times count, as the first record that has one shows."""
+    places = [i for i, name in enumerate(names) if field_of(name).dtype == TIME]
+    words = (line[i] for line in lines if len(line) == len(names) for i in places)
+    first = next((word for word in words if word.isdecimal()), "0")
+    return "ms" if int(first[:20]) >= MILLIS else "s"
+
+
 def _misfit(words: Sequence[str], names: Sequence[str], origin: str) -> str:
     seen = " ".join(words)[:120]
     what = f"the {len(names)} fields given" if origin == "fields given" else "the default format's 14 fields"
@@ -141,12 +155,19 @@ def _first_line(error: Exception) -> str:
     return str(error).split("\n", maxsplit=1)[0][:120]
 
 
-def typed(columns: Sequence[str]) -> list[pl.Expr]:
-    """Return the expressions that turn whole numbers of seconds (or milliseconds) into times."""
-    return [_time(c).alias(c) for c in columns if field_of(c).dtype == TIME]
+LATEST = 253_402_300_799
+"""The last second of the year 9999, beyond which no calendar goes."""
 
 
-def _time(column: str) -> pl.Expr:
-    # AWS documents seconds; milliseconds have been met. No second after 1973 is read as a millisecond that way.
-    value = pl.col(column)
-    return pl.when(value.abs() >= 100_000_000_000).then(value).otherwise(value * 1000).cast(TIME)
+def in_range(values: pl.Series) -> bool:
+    """Return whether every time of a column is one that a calendar can show; other columns are left alone."""
+    if values.dtype != TIME or values.is_empty():
+        return True
+    low, high = (values.to_physical().min() or 0), (values.to_physical().max() or 0)
+    return bool(low >= 0 and high <= LATEST * 1000)  # type: ignore[operator]
+
+
+def typed(columns: Sequence[str], unit: Literal["s", "ms"] = "s") -> list[pl.Expr]:
+    """Return the expressions that turn whole numbers into times."""
+    factor = 1000 if unit == "s" else 1
+    return [(pl.col(c) * factor).cast(TIME) for c in columns if field_of(c).dtype == TIME]

@@ -8,7 +8,7 @@ import polars as pl
 
 from flowkit.errors import FormatError
 from flowkit.formats.batch import Batch, Wanted
-from flowkit.formats.detect import Format, typed
+from flowkit.formats.detect import MILLIS, Format
 from flowkit.schema import TIME, field_of
 
 _NOTHING = ("-", "None", "")
@@ -24,8 +24,6 @@ def read_parquet(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     frame = frame.select(*(_value(column, kind) for column, kind in types.items()), "object")
     if "log-status" not in form.names:
         frame = frame.with_columns(log_status=pl.lit("OK"))
-    numbers = [c for c, kind in types.items() if not kind.startswith("Datetime")]
-    frame = frame.with_columns(typed([field_of(c).column for c in numbers]))
     try:
         kept = wanted(frame, [*form.columns, "log_status", "object"]).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as why:
@@ -43,4 +41,7 @@ def _value(column: str, kind: str) -> pl.Expr:
         return value.dt.replace_time_zone("UTC").cast(TIME).alias(field.column)
     if kind == "String" and field.raw != pl.String:
         value = value.str.strip_suffix(".0")
-    return value.cast(field.raw).alias(field.column)
+    value = value.cast(field.raw)
+    if field.dtype == TIME:
+        value = pl.when(value < MILLIS).then(value * 1000).otherwise(value).cast(TIME)
+    return value.alias(field.column)

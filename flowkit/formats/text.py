@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from flowkit.formats.batch import Batch, Wanted
-from flowkit.formats.detect import Format, typed
+from flowkit.formats.detect import Format, in_range, typed
 from flowkit.schema import STATUSES, field_of
 
 _DIRTY, _LEAD = "_dirty", "_lead"
@@ -30,12 +30,12 @@ class Dirty(Exception):  # noqa: N818 - not an error: the sign to read with care
 
 def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of clean files, all in one go; raises `Dirty` where a line is not clean."""
-    frame = _judged(_scan(paths, form), form).with_columns(typed(form.columns))
+    frame = _judged(_scan(paths, form), form).with_columns(typed(form.columns, form.unit))
     try:
         kept = wanted(frame, [*form.columns, "log_status", "object"], always=_DIRTY).collect(engine="streaming")
     except _STUMBLES as why:
         raise Dirty from why
-    if kept[_DIRTY].any():
+    if kept[_DIRTY].any() or not all(map(in_range, kept)):
         raise Dirty
     return Batch(kept.drop(_DIRTY), headers=dict.fromkeys(paths, int(form.header)))
 
