@@ -48,9 +48,9 @@ def saved(folder: Path, *cells: Any, name: str = "small.ipynb", tagged: bool = T
     return folder / name
 
 
-def shown(data: Mapping[str, Any]) -> Any:
+def shown(data: Mapping[str, Any], name: str = "shown") -> Any:
     """A code cell that has displayed `data`."""
-    return new_code_cell("show()", id="shown", outputs=[new_output("display_data", data=dict(data))])
+    return new_code_cell("show()", id=name, outputs=[new_output("display_data", data=dict(data))])
 
 
 def page_of(*cells: Any) -> str:
@@ -116,7 +116,7 @@ class TestRunning:
 
     def test_a_failing_cell_is_named_by_its_number_with_the_last_line_of_its_error(self, tmp_path: Path) -> None:
         path = saved(tmp_path, "a = 1", "raise ValueError('first\\nlast')")
-        with pytest.raises(NotebookError, match=r"^code cell 4 of the notebook failed: ValueError: last$"):
+        with pytest.raises(NotebookError, match=r"^code cell 3 of the notebook failed: ValueError: last$"):
             report(path, tmp_path / "p.html", source="x")
         assert not (tmp_path / "p.html").exists()
 
@@ -126,7 +126,7 @@ class TestRunning:
             report(path, tmp_path / "p.html", source="x")
 
     def test_a_kernel_that_dies_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(NotebookError, match="Python died in code cell 3"):
+        with pytest.raises(NotebookError, match="Python died in code cell 2"):
             report(saved(tmp_path, "import os; os._exit(9)"), tmp_path / "p.html", source="x")
 
     def test_two_processes_write_the_same_bytes(self, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ class TestPage:
 
     def test_charts_share_one_copy_of_the_javascript(self) -> None:
         chart = {CHART: {"spec": SPEC, "title": "One", "alt": "one"}}
-        one, two = page_of(shown(chart)), page_of(shown(chart), shown(chart))
+        one, two = page_of(shown(chart)), page_of(shown(chart), shown(chart, "again"))
         assert 0 < len(two) - len(one) < 3_000
         assert len(two) < 1_000_000
 
@@ -250,17 +250,19 @@ class TestPage:
         assert (part.kind, part.body) == ("printed", "100 %")
 
     def test_headings_are_listed_and_can_be_jumped_to(self) -> None:
-        page = Texts(page_of(*(new_markdown_cell(t, id="m") for t in ("# Title", "# Peers", "## Peers\n[up](#Peers)"))))
+        page = Texts(
+            page_of(new_markdown_cell("# Title\n# Peers", id="a"), new_markdown_cell("## Peers\n[up](#Peers)", id="b"))
+        )
         ids = [at["id"] for tag, at in page.tags if tag == "h2"]
         assert ids == ["Peers", "Peers-2"]
         assert [at["href"] for tag, at in page.tags if tag == "a"] == ["#fk-main", "#Peers", "#Peers-2", "#Peers"]
         assert [tag for tag, _ in page.tags].count("h1") == 1
 
     def test_every_id_of_the_page_is_its_own(self) -> None:
-        chart = shown({CHART: {"spec": SPEC, "title": "A", "alt": "a", "table": {"columns": ["x"], "rows": [[1]]}}})
+        data = {CHART: {"spec": SPEC, "title": "A", "alt": "a", "table": {"columns": ["x"], "rows": [[1]]}}}
         ids = [
             at["id"]
-            for _, at in Texts(page_of(chart, chart, new_markdown_cell("## A\n## A", id="m"))).tags
+            for _, at in Texts(page_of(shown(data), shown(data, "again"), new_markdown_cell("## A\n## A", id="m"))).tags
             if "id" in at
         ]
         assert len(ids) == len(set(ids)) == 6

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from flowkit import errors
 from flowkit.errors import FlowkitError, NotebookError
-from flowkit.reporting.notebook import code_cell
+from flowkit.reporting.notebook import code_cell, numbered
 from flowkit.reporting.outputs import CHART
 
 # rfc3987_syntax comes with JupyterLab; jsonschema builds its 35 parsers on import (1 s), and nobody here asks for them.
@@ -21,11 +21,8 @@ _PRELUDE = f"""\
 import sys
 sys.modules.setdefault("rfc3987_syntax", None)
 import altair
-try:
-    from flowkit.charts import Figure
-    Figure.live = False  # a page has no kernel behind it, so widgets would be dead in it
-except ImportError:
-    pass
+from flowkit.charts import Figure
+Figure.live = False  # a page has no kernel behind it, so widgets would be dead in it
 # A chart made by hand is drawn by the page as well.
 altair.renderers.register("flowkit", lambda spec, **_: {{"{CHART}": {{"spec": spec}}}})
 altair.renderers.enable("flowkit")
@@ -38,23 +35,26 @@ def run(notebook: Any, *, progress: Callable[[int, int], None] | None = None) ->
     `progress(done, all)` is called after each code cell. A cell that raises one of flowkit's own errors raises it
     here again; any other failure is a `NotebookError` with the number of the cell.
     """
-    from nbclient.exceptions import CellExecutionError
+    with _client(notebook) as client:
+        _execute(client, 0, 0, code_cell(_PRELUDE, "flowkit-hidden"))
+        cells = list(numbered(notebook))
+        for done, (number, cell) in enumerate(cells, start=1):
+            _execute(client, number, notebook.cells.index(cell), cell)
+            if progress:
+                progress(done, len(cells))
 
-    notebook.cells.insert(0, code_cell(_PRELUDE, "flowkit-hidden"))
-    code = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    number = 0
+
+def _execute(client: Any, number: int, index: int, cell: Any) -> None:
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
     try:
-        with _client(notebook) as client:
-            for number, (index, cell) in enumerate(code):
-                client.execute_cell(cell, index, execution_count=number)
-                if progress and number:
-                    progress(number, len(code) - 1)
+        client.execute_cell(cell, index, execution_count=number)
     except CellExecutionError as error:
         raise _failure(number, error.ename, error.evalue) from None
-    except RuntimeError:  # nbclient's DeadKernelError is one, and so is what a kernel that never started raises
-        raise _death(number) from None
-    finally:
-        del notebook.cells[0]
+    except DeadKernelError:
+        raise NotebookError(
+            f"Python died in code cell {number} of the notebook, most likely for want of memory"
+        ) from None
 
 
 def _failure(number: int, name: str, message: str) -> FlowkitError:
@@ -64,14 +64,6 @@ def _failure(number: int, name: str, message: str) -> FlowkitError:
         return own(message)
     last = (message.strip().splitlines() or [""])[-1]
     return NotebookError(f"code cell {number} of the notebook failed: {name}: {last}".rstrip(": "))
-
-
-def _death(number: int) -> NotebookError:
-    if number == 0:
-        return NotebookError(
-            "Python could not be started for the notebook: see what  python -m ipykernel --version  says"
-        )
-    return NotebookError(f"Python died in code cell {number} of the notebook, most likely for want of memory")
 
 
 @contextmanager
@@ -89,7 +81,15 @@ def _client(notebook: Any) -> Iterator[Any]:
             coalesce_streams=True,
         )
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # what cells print comes as messages
-        with client.setup_kernel(cleanup_kc=True, cwd=str(Path.cwd()), env=_environment(folder), **quiet):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(
+                    client.setup_kernel(cleanup_kc=True, cwd=str(Path.cwd()), env=_environment(folder), **quiet)
+                )
+            except RuntimeError:
+                raise NotebookError(
+                    "Python could not be started for the notebook: see what  python -m ipykernel --version  says"
+                ) from None
             yield client
 
 

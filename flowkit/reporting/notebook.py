@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import keyword
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from flowkit.errors import NotebookError
 
 PARAMETERS = "parameters"
+_INJECTED = "flowkit-parameters"
 
 
 def find(notebook: str | Path) -> Path:
@@ -94,6 +95,15 @@ def code_cell(source: str, name: str) -> Any:
     return new_code_cell(source, id=name)
 
 
+def numbered(notebook: Any) -> Iterator[tuple[int, Any]]:
+    """Give the code cells with their number in the notebook's file; one that was put in has the number before it."""
+    number = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            number += cell.get("id") != _INJECTED
+            yield number, cell
+
+
 def text(notebook: Any) -> str:
     """Return a notebook as it stands in a file."""
     import nbformat
@@ -105,7 +115,7 @@ def inject(notebook: Any, values: Mapping[str, object]) -> None:
     """Put a cell that sets `values` right after the cell tagged `parameters`."""
     place = notebook.cells.index(parameter_cell(notebook)) + 1
     source = "\n".join(f"{name} = {literal(values[name], name)}" for name in sorted(values))
-    notebook.cells.insert(place, code_cell(source, "flowkit-parameters"))
+    notebook.cells.insert(place, code_cell(source, _INJECTED))
 
 
 def fill(notebook: Any, values: Mapping[str, object]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from markupsafe import Markup
 
@@ -29,6 +29,7 @@ _ATTRIBUTES = {
     "progress": {"value", "max"},
 }
 _CLASSES = {"number", "note", "warning", "muted", "dataframe"}
+_CODES = ("port", "protocol", "tcp_flags", "traffic_path", "version")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
 
@@ -40,10 +41,14 @@ class Chart:
     spec: Markup
     title: str
     alt: str
-    columns: list[str] = field(default_factory=list)
-    rows: list[list[Any]] = field(default_factory=list)
+    columns: list[str]
+    rows: list[list[Any]]
 
     kind = "chart"
+
+    def numeric(self) -> list[bool]:
+        """Return of each column whether it holds numbers, which stand to the right."""
+        return [all(_number(value) or value is None for value in column) for column in zip(*self.rows, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,25 @@ def plain(text: str) -> str:
     """
     lines = _TERMINAL.sub("", text).replace("\r\n", "\n").split("\n")
     return _ADDRESS.sub("0x…", "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)).strip("\n")
+
+
+def written(value: object, column: str) -> str:
+    """Return a value as it stands in a table of numbers; what only looks like a number is left as it is.
+
+    >>> [written(value, "bytes") for value in (1234567, 0.5, 3.14159, None, "10.0.0.1")]
+    ['1,234,567', '0.5', '3.142', '–', '10.0.0.1']
+    >>> written(50123, "srcport")
+    '50123'
+    """
+    if value is None:
+        return "–"
+    if not _number(value) or column.endswith(_CODES):
+        return str(value)
+    return f"{value:,.4g}" if abs(value) < 1 or not float(value).is_integer() else f"{value:,.0f}"
+
+
+def _number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _parts(output: Mapping[str, Any]) -> Iterator[Chart | Piece]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from flowkit.reporting.outputs import parts
+from flowkit.reporting.notebook import numbered
+from flowkit.reporting.outputs import parts, written
 from flowkit.reporting.prose import Prose
 from flowkit.reporting.vega import bundle
 
@@ -45,12 +45,12 @@ def to_html(notebook: Any, made_from: Mapping[str, str], *, name: str = "Report"
 
 
 def _cells(notebook: Any, prose: Prose) -> Iterator[dict[str, Any]]:
-    numbers = count(1)
+    numbers = {id(cell): number for number, cell in numbered(notebook)}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             yield {"prose": prose.cell(cell.source)}
         elif cell.cell_type == "code" and cell.source.strip():
-            yield {"number": next(numbers), "source": cell.source.strip("\n"), "parts": parts(cell.outputs)}
+            yield {"number": numbers[id(cell)], "source": cell.source.strip("\n"), "parts": parts(cell.outputs)}
 
 
 def _policy(*scripts: str) -> str:
@@ -78,17 +78,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["number"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
-    environment.filters["cell"] = cell
+    environment.filters["written"] = written
     return environment
-
-
-def cell(value: object) -> str:
-    """Return a value as it stands in a table of numbers.
-
-    >>> [cell(value) for value in (12345, 0.5, 3.14159, None, "10.0.0.1")]
-    ['12345', '0.5', '3.142', '–', '10.0.0.1']
-    """
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) and not value.is_integer() else str(value)

@@ -136,7 +136,7 @@ def test_without_javascript_each_chart_is_told_in_words_with_its_numbers(
     assert page.locator(".plot .alt").all_inner_texts() == [HOSTILE[1]] * len(SPECS)
     assert page.locator("noscript").inner_text().startswith("Charts need JavaScript")
     page.locator(".numbers summary").first.click()
-    assert page.locator(".numbers td.number").first.inner_text() == "1000"
+    assert page.locator(".numbers td.number").first.inner_text() == "1,000"
 
 
 def test_a_chart_that_cannot_be_drawn_leaves_its_words_and_opens_its_numbers(blocked_page: Any, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@
       background: "transparent",
       font: getComputedStyle(document.body).fontFamily, // the font Vega measures with is the font it is drawn with
       view: { stroke: null },
-      ...(narrow && { axisY: { labelLimit: 96 }, legend: { orient: "top", columns: 1 } }),
+      axis: { labelFontSize: 11, titleFontSize: 11 },
+      axisY: narrow ? { labelLimit: 96 } : {},
+      legend: { labelFontSize: 11, ...(narrow && { orient: "top", columns: 1 }) },
     },
   });
 
@@ -45,7 +47,7 @@
     const words = plot.words ?? (plot.words = [...plot.childNodes]);
     plot.width = plot.clientWidth;
     try {
-      let width = plot.clientWidth - 80;
+      let width = plot.clientWidth - (specOf(plot).autosize ? 0 : 80);
       for (let round = 0; round < 2; round += 1) {
         const over = await attempt(plot, width);
         if (Math.abs(over) < 2) break;
