@@ -265,7 +265,7 @@ class TestPage:
             for _, at in Texts(page_of(shown(data), shown(data, "again"), new_markdown_cell("## A\n## A", id="m"))).tags
             if "id" in at
         ]
-        assert len(ids) == len(set(ids)) == 6
+        assert len(ids) == len(set(ids)) == 5
 
     def test_markdown_shows_html_as_text_and_leaves_no_way_out(self) -> None:
         html = Prose().cell("<b onclick=x>\n\n![map](http://a/b.png) [x](http://c) <http://d> [y](data:text/html,z)")

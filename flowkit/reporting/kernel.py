@@ -38,17 +38,17 @@ def run(notebook: Any, *, progress: Callable[[int, int], None] | None = None) ->
     with _client(notebook) as client:
         _execute(client, 0, 0, code_cell(_PRELUDE, "flowkit-hidden"))
         cells = list(numbered(notebook))
-        for done, (number, cell) in enumerate(cells, start=1):
-            _execute(client, number, notebook.cells.index(cell), cell)
+        for done, (place, number, cell) in enumerate(cells, start=1):
+            _execute(client, number, place, cell)
             if progress:
                 progress(done, len(cells))
 
 
-def _execute(client: Any, number: int, index: int, cell: Any) -> None:
+def _execute(client: Any, number: int, place: int, cell: Any) -> None:
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     try:
-        client.execute_cell(cell, index, execution_count=number)
+        client.execute_cell(cell, place, execution_count=number)
     except CellExecutionError as error:
         raise _failure(number, error.ename, error.evalue) from None
     except DeadKernelError:

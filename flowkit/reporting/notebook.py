@@ -95,13 +95,16 @@ def code_cell(source: str, name: str) -> Any:
     return new_code_cell(source, id=name)
 
 
-def numbered(notebook: Any) -> Iterator[tuple[int, Any]]:
-    """Give the code cells with their number in the notebook's file; one that was put in has the number before it."""
+def numbered(notebook: Any) -> Iterator[tuple[int, int, Any]]:
+    """Give (place among all cells, number among the code cells, cell) of each code cell.
+
+    The number is the one in the notebook's file: a cell that was put in has the number of the one before it.
+    """
     number = 0
-    for cell in notebook.cells:
+    for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             number += cell.get("id") != _INJECTED
-            yield number, cell
+            yield place, number, cell
 
 
 def text(notebook: Any) -> str:

@@ -17,18 +17,14 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 _TAGS = (
     "table caption thead tbody tfoot tr th td colgroup col "
-    "div span p br hr h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i code pre kbd small sub sup abbr mark "
-    "details summary figure figcaption time meter progress"
+    "div span p br hr h2 h3 h4 h5 h6 ul ol li dl dt dd strong em b i code pre small sub sup abbr details summary"
 )
 _ATTRIBUTES = {
     "th": {"scope", "colspan", "rowspan"},
     "td": {"colspan", "rowspan"},
     "abbr": {"title"},
-    "details": {"open"},
-    "meter": {"value", "min", "max"},
-    "progress": {"value", "max"},
 }
-_CLASSES = {"number", "note", "warning", "muted", "dataframe"}
+_CLASSES = {"number", "note", "warning", "muted", "dataframe", "flowkit-case", "flowkit-findings"}
 _CODES = ("port", "protocol", "tcp_flags", "traffic_path", "version")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
@@ -73,7 +69,7 @@ def tame(html: str) -> Markup:
     """
     import nh3
 
-    classes = dict.fromkeys(("table", "p", "div", "span", "td", "th", "strong", "small"), _CLASSES)
+    classes = dict.fromkeys(("table", "ul", "p", "div", "span", "td", "th", "strong", "small"), _CLASSES)
     return Markup(  # noqa: S704
         nh3.clean(html, tags=set(_TAGS.split()), attributes=_ATTRIBUTES, allowed_classes=classes, link_rel=None)
     )

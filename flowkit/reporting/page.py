@@ -45,12 +45,12 @@ def to_html(notebook: Any, made_from: Mapping[str, str], *, name: str = "Report"
 
 
 def _cells(notebook: Any, prose: Prose) -> Iterator[dict[str, Any]]:
-    numbers = {id(cell): number for number, cell in numbered(notebook)}
-    for cell in notebook.cells:
+    numbers = {place: number for place, number, _ in numbered(notebook)}
+    for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             yield {"prose": prose.cell(cell.source)}
         elif cell.cell_type == "code" and cell.source.strip():
-            yield {"number": numbers[id(cell)], "source": cell.source.strip("\n"), "parts": parts(cell.outputs)}
+            yield {"number": numbers[place], "source": cell.source.strip("\n"), "parts": parts(cell.outputs)}
 
 
 def _policy(*scripts: str) -> str:
