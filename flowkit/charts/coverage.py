@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.figure import Figure, clock_of, collected, draw, drawn, nothing
+from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
 from flowkit.times import Clock
+
+if TYPE_CHECKING:
+    pass
 
 _ROW = 38
 _MOST = 60
+_MISSING = ["SKIPDATA", "no record"]
 
 # Height of a state's strip within its row, so that states are told apart without their colours.
-_HEIGHTS = {"OK": 0.5, "NODATA": 0.22, "SKIPDATA": 0.5, "no record": 0.06, "not yet delivered": 0.12}
+_HEIGHTS = {"OK": 0.42, "NODATA": 0.2, "SKIPDATA": 0.6, "no record": 0.06, "not yet delivered": 0.12}
 _MEANING = {
     "OK": "flows were recorded",
     "NODATA": "AWS says: no traffic",
@@ -22,82 +27,46 @@ _MEANING = {
     "no record": "nothing, not even NODATA: a gap in the logs",
     "not yet delivered": "too fresh: records may still come",
 }
+_TIPS = {"eni": "interface", "series": "state", "meaning": "meaning", "when": "time", "records": "records"}
 
 
 def coverage(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
-    """Return a strip of states over time for each interface of what `case.coverage()` returns, on the clock of `tz`."""
+    """Return a strip of states over time for each interface of what `case.coverage()` returns, on the clock of `tz`.
+
+    Where there are more than 60 interfaces, those with something missing are drawn first. Raises `QuestionError` on
+    another table.
+    """
     frame = collected(table, "interface_id", "time", "state", "records", "window_s").sort("interface_id", "time")
     at = clock_of(frame["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no interface has a record in this span", at=at)
-    width = _width(frame["time"])
-    runs = _runs(frame, width)
+    runs = _runs(frame)
     heading, alt = _said(frame, runs, at)
     enis = _shown(runs)
-    chart = _chart(runs.filter(pl.col("interface_id").is_in(enis)), frame, enis, at)
+    chart = _chart(runs, enis, at, _left_out(frame, enis))
     return draw(chart, frame, title=title or heading, alt=alt, at=at, height=_ROW * len(enis))
 
 
-def _width(times: pl.Series) -> timedelta:
-    gaps = times.unique().sort().diff().drop_nulls()
-    return gaps.min() if len(gaps) else timedelta(minutes=1)  # type: ignore[return-value]
-
-
-def _runs(frame: pl.DataFrame, width: timedelta) -> pl.DataFrame:
-    """Return the stretches of one state: interface_id, state, time, until, records."""
+def _runs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the stretches of one state: interface_id, state, time, until, records, window_s."""
     changed = (pl.col("state") != pl.col("state").shift()).fill_null(value=True).over("interface_id")
     return (
         frame.with_columns(_run=changed.cum_sum())
         .group_by("interface_id", "_run", "state", maintain_order=True)
-        .agg(pl.col("time").min(), until=pl.col("time").max() + width, records=pl.col("records").sum())
+        .agg(
+            pl.col("time").min(),
+            pl.col("records").sum(),
+            pl.col("window_s").first(),
+            until=pl.col("time").max() + bin_width(frame["time"]),
+        )
         .drop("_run")
     )
 
 
 def _shown(runs: pl.DataFrame) -> list[str]:
-    """Return the interfaces to draw: those with something missing first, if there are too many."""
-    bad = pl.col("state").is_in(["SKIPDATA", "no record"]).any()
-    ranked = runs.group_by("interface_id").agg(bad=bad).sort("bad", "interface_id", descending=[True, False])
-    return sorted(ranked["interface_id"].head(_MOST))
-
-
-def _chart(runs: pl.DataFrame, frame: pl.DataFrame, enis: list[str], at: Clock):  # type: ignore[no-untyped-def]
-    import altair as alt
-
-    window = dict(frame.group_by("interface_id").agg(pl.col("window_s").first()).iter_rows())
-    states = [state for state in style.COLOURS["coverage"] if state in set(runs["state"])]
-    place = pl.col("interface_id").replace_strict({eni: row for row, eni in enumerate(enis)}, return_dtype=pl.Float64)
-    half = pl.col("state").replace_strict(_HEIGHTS, default=0.5, return_dtype=pl.Float64) / 2
-    strips = runs.select(
-        drawn("time", at),
-        drawn("until", at),
-        top=place + 0.68 - half,
-        bottom=place + 0.68 + half,
-        series="state",
-        eni=pl.col("interface_id").map_elements(words.name, return_dtype=pl.String),
-        when=pl.Series([f"{at.show(a)} to {at.show(b)}" for a, b in runs.select("time", "until").iter_rows()]),
-        records=pl.Series([words.count(n, "record") for n in runs["records"]]),
-        meaning=pl.col("state").replace_strict(_MEANING, default=""),
-    )
-    labels = [
-        {"row": row + 0.36, "label": words.name(eni) + (f" · window {window[eni]} s" if window[eni] else "")}
-        for row, eni in enumerate(enis)
-    ]
-    across = alt.Scale(domain=[0, len(enis)], reverse=True)
-    drawn_strips = (
-        alt.Chart(alt.Data(values=strips.to_dicts()))
-        .mark_rect()
-        .encode(
-            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(at.label, _left_out(frame, enis))),
-            x2="until",
-            y=alt.Y("top:Q", axis=None, scale=across),
-            y2="bottom",
-            color=style.colour("coverage", states),
-            tooltip=style.tooltip(eni="interface", series="state", meaning="meaning", when="time", records="records"),
-        )
-    )
-    said = alt.Chart(alt.Data(values=labels)).mark_text(align="left", baseline="alphabetic")
-    return alt.layer(drawn_strips, said.encode(x=alt.value(0), y=alt.Y("row:Q", scale=across), text="label:N"))
+    """Return the interfaces to draw."""
+    ranked = runs.group_by("interface_id").agg(bad=pl.col("state").is_in(_MISSING).any())
+    return sorted(ranked.sort("bad", "interface_id", descending=[True, False])["interface_id"].head(_MOST))
 
 
 def _left_out(frame: pl.DataFrame, enis: list[str]) -> str:
@@ -105,21 +74,62 @@ def _left_out(frame: pl.DataFrame, enis: list[str]) -> str:
     return f"{words.count(more, 'interface')} more in the table, not drawn" if more else ""
 
 
+def _chart(runs: pl.DataFrame, enis: list[str], at: Clock, note: str) -> style.Drawing:
+    import altair as alt
+
+    strips = _strips(runs.filter(pl.col("interface_id").is_in(enis)).head(style.MOST_MARKS), enis, at)
+    states = [state for state in style.COLOURS["coverage"] if state in set(strips["series"])]
+    body = (
+        alt.Chart(style.data(strips))
+        .mark_rect()
+        .encode(
+            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(at.label, note)),
+            x2="until",
+            y=style.down(len(enis)),
+            y2="bottom",
+            color=style.colour("coverage", states),
+            tooltip=style.tooltip(**_TIPS),
+        )
+    )
+    window = dict(runs.select("interface_id", "window_s").iter_rows())
+    said = [words.name(eni) + (f" · windows of {window[eni]} s" if window[eni] else "") for eni in enis]
+    return alt.layer(body, style.labels(said, at=0.36))
+
+
+def _strips(runs: pl.DataFrame, enis: list[str], at: Clock) -> pl.DataFrame:
+    place = pl.col("interface_id").replace_strict({eni: row for row, eni in enumerate(enis)}, return_dtype=pl.Float64)
+    half = pl.col("state").replace_strict(_HEIGHTS, default=0.42, return_dtype=pl.Float64) / 2
+    return runs.select(
+        drawn("time", at),
+        drawn("until", at),
+        top=place + 0.7 - half,
+        bottom=place + 0.7 + half,
+        series="state",
+        eni=words.column(runs["interface_id"], words.name),
+        meaning=pl.col("state").replace_strict(_MEANING, default=""),
+        when=words.column(runs.select("time", "until").iter_rows(), lambda r: words.during(r[0], r[1] - r[0], at)),
+        records=words.column(runs["records"], words.count),
+    )
+
+
 def _said(frame: pl.DataFrame, runs: pl.DataFrame, at: Clock) -> tuple[str, str]:
     """Return the title and the text alternative: what is missing, where and when."""
-    first, last = frame["time"].min(), runs["until"].max()
-    missing = runs.filter(pl.col("state").is_in(["SKIPDATA", "no record"]))
+    times: list[datetime] = [*runs["time"], *runs["until"]]
+    missing = runs.filter(pl.col("state").is_in(_MISSING))
     enis = words.count(frame["interface_id"].n_unique(), "interface")
-    if missing.height:
-        few = missing.select("interface_id", "state", "time", "until").head(5).iter_rows()
-        gaps = [
-            f"{words.name(eni)} {state} {words.moment(a, at, first, last)} to {words.moment(b, at, first, last)}"  # type: ignore[arg-type]
-            for eni, state, a, b in few
-        ]
-        heading = f"Coverage: data are missing on {missing['interface_id'].n_unique()} of {enis}"
-        detail = "missing: " + "; ".join(gaps) + (" and more" if missing.height > 5 else "")
-    else:
-        heading, detail = f"Coverage: {enis}, nothing missing", "no gap and no SKIPDATA"
+    gaps = [
+        f"{words.name(eni)} {state} {words.moment(a, at, *_ends(times))} to {words.moment(b, at, *_ends(times))}"
+        for eni, state, a, b in missing.select("interface_id", "state", "time", "until").iter_rows()
+    ]
     bins = frame.group_by("state").len().sort("len", "state", descending=[True, False]).iter_rows()
     shares = ", ".join(f"{state} {words.percent(n, frame.height)}" for state, n in bins)
-    return heading, f"Strips of what the logs hold of {enis} over time ({at.label}): {shares}; {detail}."
+    spoken = f"Strips of what the logs hold of {enis} over time, {at.label}: {shares}"
+    if not gaps:
+        return f"Coverage: {enis}, nothing missing", f"{spoken}; no gap and no SKIPDATA."
+    more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
+    heading = f"Coverage: data are missing on {missing['interface_id'].n_unique()} of {enis}"
+    return heading, f"{spoken}; missing: {'; '.join(gaps[:5])}{more}."
+
+
+def _ends(times: list[datetime]) -> tuple[datetime, datetime]:
+    return min(times), max(times)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import gcd
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,8 +46,6 @@ class Figure:
 
     def true_time(self, drawn: float) -> datetime:
         """Return the time in UTC of a place on the time axis, given in milliseconds as a brush reports it."""
-        from datetime import UTC
-
         return datetime.fromtimestamp(drawn / 1000, UTC) - self.clock.offset
 
     def save(self, path: str | Path, *, width: int = 720, scale: float = 2.0) -> Path:
@@ -111,7 +110,7 @@ def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str) -> pl.DataFrame
 def clock_of(times: pl.Series, tz: str) -> Clock:
     """Return the clock of a zone as it goes at the first of the times."""
     first = times.min()
-    return clock(tz, first if isinstance(first, datetime) else datetime.fromisoformat("2000-01-01T00:00+00:00"))
+    return clock(tz, first if isinstance(first, datetime) else datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def drawn(column: str, at: Clock) -> pl.Expr:
@@ -119,28 +118,25 @@ def drawn(column: str, at: Clock) -> pl.Expr:
     return (pl.col(column) + at.offset).dt.epoch("ms").alias(column)
 
 
-def draw(chart: Any, table: pl.DataFrame, *, title: str, alt: str, at: Clock, height: int) -> Figure:
+def bin_width(times: pl.Series) -> timedelta:
+    """Return the length of a bin: the longest that leads from the first time to all others; a minute, if there is one.
+
+    >>> bin_width(pl.Series([datetime(2026, 5, 14, 0, minute) for minute in (0, 10, 15)]))
+    datetime.timedelta(seconds=300)
+    """
+    gaps = times.unique().sort().diff().drop_nulls().dt.total_milliseconds()
+    return timedelta(milliseconds=gcd(*gaps)) if len(gaps) else timedelta(minutes=1)
+
+
+def draw(chart: style.Drawing, table: pl.DataFrame, *, title: str, alt: str, at: Clock, height: int) -> Figure:
     """Return the finished figure."""
     return Figure(style.finish(chart, title=title, description=alt, height=height), table, title, alt, at)
 
 
 def nothing(table: pl.DataFrame, *, title: str | None, why: str, at: Clock) -> Figure:
     """Return a figure that says why there is nothing to draw."""
-    import altair as alt
-
     said = f"nothing to draw: {why}"
-    data = alt.Data(values=[{"text": line, "row": row} for row, line in enumerate(style.lines(said, 52))])
-    chart = (
-        alt.Chart(data)
-        .mark_text(align="left", baseline="top", fontSize=13)
-        .encode(text="text:N", x=alt.value(0), y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[2, 0])))
-    )
-    head = title or words.name(said).capitalize()
-    return draw(
-        chart,
-        table,
-        title=head,
-        alt=f"{head}. There is {said}." if title else f"{said}.".capitalize(),
-        at=at,
-        height=40,
-    )
+    lines = style.lines(said, 52)
+    chart = style.labels(lines, at=0.8)
+    heading = title or words.sentence(said).rstrip(".")
+    return draw(chart, table, title=heading, alt=words.sentence(said), at=at, height=22 * len(lines))

@@ -6,75 +6,72 @@ import polars as pl
 
 from flowkit.charts import ranked, style, words
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
+from flowkit.times import Clock
 
-_OWN = ("flows", "packets", "bytes", "first_seen", "last_seen", "share", "groups", "vantage")
+_OWN = ("flows", "packets", "bytes", "first_seen", "last_seen", "share", "groups")
+_TIPS = {
+    "who": "who",
+    "flows": "flows",
+    "packets": "packets",
+    "bytes": "bytes",
+    "first": "first seen",
+    "last": "last seen",
+}
 
 
-def peers(
-    table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None, measure: str | None = None
-) -> Figure:
-    """Return a bar for each row, in the table's order.
+def peers(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
+    """Return a bar for each row of what `flowkit.peers` returns, in its order and in what it is ranked by.
 
-    `table` is what `flowkit.peers` returns. `measure` is what the bars measure: "bytes", "packets" or "flows"; if it is not
-    given, what the table is ranked by. Times in the tooltips are on the clock of `tz`.
+    Times in the tooltips are on the clock of `tz`. Raises `QuestionError` on another table.
     """
     frame = collected(table, *_OWN)
     at = clock_of(frame["first_seen"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no flow records in this span", at=at)
-    measure = measure or _ranked_by(frame)
-    keys = [name for name in frame.columns if name not in _OWN]
+    measure = _ranked_by(frame)
+    keys = [name for name in frame.columns if name not in (*_OWN, "vantage")]
     rows = _rows(frame, keys, measure, at)
-    tips = {
-        "label": "who",
-        "flows": "flows",
-        "packets": "packets",
-        "bytes": "bytes",
-        "first": "first seen",
-        "last": "last seen",
-    }
-    colour = style.colour("", ["named", "other"], shown=False)
-    chart, height = ranked.bars(rows, measure=measure, colour=colour, tips=tips)
+    colour = style.colour("", ["named", "other"], legend=False)
+    chart = ranked.bars(rows, measure=measure, colour=colour, tips=_TIPS)
     heading, alt = _said(frame, rows, keys, measure)
-    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=height)
+    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.ROW * rows.height)
 
 
 def _ranked_by(frame: pl.DataFrame) -> str:
-    """Return the measure that the column `share` is a share of."""
-    for measure in ("bytes", "packets", "flows"):
-        total = frame[measure].sum()
-        if total and ((frame[measure] / total - frame["share"]).abs() < 1e-9).all():
-            return measure
-    return "bytes"
+    """Return what the column `share` is a share of."""
+    shares = {m: frame[m] / max(int(frame[m].sum()), 1) for m in ("bytes", "packets", "flows")}
+    return next((m for m, share in shares.items() if ((share - frame["share"]).abs() < 1e-9).all()), "bytes")
 
 
-def _rows(frame: pl.DataFrame, keys: list[str], measure: str, at: words.Clock) -> pl.DataFrame:
-    total = frame[measure].sum()
-    made = []
-    for row in frame.iter_rows(named=True):
-        rest = row["groups"] > 1
-        who = f"{row['groups']:,} others" if rest else words.pair([row[key] for key in keys], keys)
-        value = row[measure]
-        made.append(
+def _rows(frame: pl.DataFrame, keys: list[str], measure: str, at: Clock) -> pl.DataFrame:
+    total = int(frame[measure].sum())
+    return pl.DataFrame(
+        [
             {
-                "label": f"{who} · {words.measured(value, measure)} · {words.percent(value, total)}",
-                "value": value,
-                "series": "other" if rest else "named",
+                "who": ranked.who(row, keys),
+                "label": f"{ranked.who(row, keys)} · {_amount(row[measure], total, measure)}",
+                "value": row[measure],
+                "series": "other" if row["groups"] > 1 else "named",
                 "flows": words.count(row["flows"]),
                 "packets": words.count(row["packets"]),
                 "bytes": words.size(row["bytes"]),
-                "first": at.show(row["first_seen"]) if row["first_seen"] else "-",
-                "last": at.show(row["last_seen"]) if row["last_seen"] else "-",
+                "first": ranked.when(row["first_seen"], at),
+                "last": ranked.when(row["last_seen"], at),
             }
-        )
-    return pl.DataFrame(made)
+            for row in frame.iter_rows(named=True)
+        ]
+    )
+
+
+def _amount(value: int, total: int, measure: str) -> str:
+    return f"{words.measured(value, measure)} · {words.percent(value, total)}"
 
 
 def _said(frame: pl.DataFrame, rows: pl.DataFrame, keys: list[str], measure: str) -> tuple[str, str]:
-    total = words.measured(frame[measure].sum(), measure)
-    first = frame.row(0, named=True)
-    share = words.percent(first[measure], frame[measure].sum())
-    heading = f"Top {' → '.join(map(words.name, keys))}: {words.pair([first[key] for key in keys], keys)} has {share} of {total}"
-    seen = words.seen(frame)
+    """Return the title and the text alternative."""
+    amount = int(frame[measure].sum())
+    total, first = words.measured(amount, measure), frame.row(0, named=True)
+    heading = f"Top peers: {ranked.who(first, keys)} has {words.percent(first[measure], amount)} of {total}"
     listed = "; ".join(rows["label"].head(12))
-    return heading, f"Bars of {measure}, {total} in all: {listed}." + (f" {seen.capitalize()}." if seen else "")
+    spoken = f"Bars of {measure} by {', '.join(map(words.name, keys))}, {total} in all: {listed}."
+    return heading, " ".join(filter(None, (spoken, words.sentence(words.seen(frame)))))

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flowkit.charts import style
+from flowkit.charts import style, words
+from flowkit.times import Clock
+
+if TYPE_CHECKING:
+    import altair as alt
 
 ROW = 34
 """Height of a bar and its words, in pixels."""
 
 
-def bars(rows: pl.DataFrame, *, measure: str, colour: Any, tips: dict[str, str]) -> tuple[Any, int]:
-    """Return the chart of `rows` (columns `label`, `value`, `series` and the tooltips' fields) and its height."""
+def who(row: Mapping[str, Any], keys: list[str]) -> str:
+    """Return whom a row of a ranked table stands for.
+
+    >>> who({"srcaddr": "10.0.0.1", "dstport": "other", "groups": 7}, ["srcaddr", "dstport"])
+    '10.0.0.1 · 7 others'
+    """
+    if row["groups"] == 1:
+        return words.pair([row[key] for key in keys], keys)
+    known = [key for key in keys if row[key] != "other"]
+    rest = f"{row['groups']:,} others"
+    return f"{words.pair([row[key] for key in known], known)} · {rest}" if known else rest
+
+
+def when(moment: datetime | None, at: Clock) -> str:
+    """Return a time in full, or "-" where there is none."""
+    return at.show(moment) if moment else "-"
+
+
+def bars(rows: pl.DataFrame, *, measure: str, colour: alt.Color, tips: Mapping[str, str]) -> style.Drawing:
+    """Return the chart of `rows`: columns `label`, `value`, `series` and the fields of the tooltip."""
     import altair as alt
 
     place = pl.int_range(pl.len())
-    data = rows.with_columns(above=place + 0.36, top=place + 0.46, bottom=place + 0.88, zero=pl.lit(0))
-    base = alt.Chart(alt.Data(values=data.to_dicts()))
-    across = alt.Scale(domain=[0, rows.height], reverse=True)
-    biggest = float(rows["value"].max() or 1)  # type: ignore[arg-type]
-    drawn = base.mark_rect().encode(
-        x=alt.X(
-            "zero:Q",
-            scale=alt.Scale(domain=[0, biggest]),
-            axis=style.count_axis(measure, biggest=biggest, measure=measure),
-        ),
-        x2="value",
-        y=alt.Y("top:Q", axis=None, scale=across),
-        y2="bottom",
-        color=colour,
-        tooltip=style.tooltip(**tips),
+    drawn = rows.with_columns(top=place + 0.46, bottom=place + 0.88, zero=pl.lit(0))
+    biggest = float(max(rows["value"].to_list(), default=0)) or 1.0
+    axis = style.count_axis(measure, biggest=biggest, measure=measure, grid=False)
+    body = (
+        alt.Chart(style.data(drawn))
+        .mark_rect()
+        .encode(
+            x=alt.X("zero:Q", scale=alt.Scale(domain=[0, biggest]), axis=axis),
+            x2="value",
+            y=style.down(rows.height),
+            y2="bottom",
+            color=colour,
+            tooltip=style.tooltip(**tips),
+        )
     )
-    said = base.mark_text(align="left", baseline="alphabetic").encode(
-        x=alt.value(0), y=alt.Y("above:Q", scale=across), text="label:N"
-    )
-    return alt.layer(drawn, said), ROW * rows.height
+    return alt.layer(body, style.labels(rows["label"].to_list(), at=0.36))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import polars as pl
 
 from flowkit.charts import ranked, style, words
@@ -9,60 +12,82 @@ from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
 from flowkit.times import Clock
 
 _OWN = ("reason", "flows", "packets", "bytes", "first_seen", "last_seen", "sources", "groups")
+_TIPS = {
+    "who": "what",
+    "series": "reason",
+    "flows": "flows",
+    "packets": "packets",
+    "bytes": "bytes",
+    "sources": "sources",
+    "first": "first seen",
+    "last": "last seen",
+}
 
 
 def rejected(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
-    """Return a bar of flows for each row of what `flowkit.rejected` returns; times on the clock of `tz`."""
+    """Return a bar of flows for each row of what `flowkit.rejected` returns; times are on the clock of `tz`.
+
+    Raises `QuestionError` on another table.
+    """
     frame = collected(table, *_OWN)
     at = clock_of(frame["first_seen"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="nothing was rejected in this span", at=at)
     keys = [name for name in frame.columns if name not in _OWN]
     rows = _rows(frame, keys, at)
-    reasons = style.ordered("reason", dict(frame.group_by("reason").agg(pl.col("flows").sum()).iter_rows()))
-    tips = {
-        "label": "what",
-        "series": "reason",
-        "packets": "packets",
-        "bytes": "bytes",
-        "sources": "sources",
-        "first": "first seen",
-        "last": "last seen",
-    }
-    chart, height = ranked.bars(rows, measure="flows", colour=style.colour("reason", reasons), tips=tips)
-    heading, alt = _said(frame, rows, keys, reasons)
-    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=height)
+    reasons = _totals(frame, "reason")
+    colour = style.colour("reason", style.ordered("reason", reasons))
+    chart = ranked.bars(rows, measure="flows", colour=colour, tips=_TIPS)
+    heading, alt = _said(frame, rows, reasons)
+    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.ROW * rows.height)
+
+
+def _totals(frame: pl.DataFrame, column: str) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for value, flows in frame.select(column, "flows").iter_rows():
+        totals[value] += flows
+    return totals
+
+
+def _most(totals: Counter[str]) -> str | None:
+    """Return the source with the most flows, if it is that even where all of "other" came from another one."""
+    unknown = totals.pop("other", 0)
+    (first, most), (_, second) = [*totals.most_common(2), ("", 0), ("", 0)][:2]
+    return first if most > second + unknown else None
 
 
 def _rows(frame: pl.DataFrame, keys: list[str], at: Clock) -> pl.DataFrame:
-    first, last = frame["first_seen"].min(), frame["last_seen"].max()
-    made = []
-    for row in frame.iter_rows(named=True):
-        rest = row["groups"] > 1
-        who = f"{row['groups']:,} others" if rest else words.pair([row[key] for key in keys], keys)
-        span = [words.moment(t, at, first, last) for t in (row["first_seen"], row["last_seen"]) if t]  # type: ignore[arg-type]
-        made.append(
+    times = [*frame["first_seen"].drop_nulls(), *frame["last_seen"].drop_nulls()]
+
+    def span(row: dict[str, Any]) -> str:
+        ends = [t for t in (row["first_seen"], row["last_seen"]) if t]
+        return " to ".join(dict.fromkeys(words.moment(t, at, min(times), max(times)) for t in ends))
+
+    return pl.DataFrame(
+        [
             {
-                "label": f"{who} · {words.count(row['flows'], 'flow')} · {' to '.join(dict.fromkeys(span))}",
+                "who": ranked.who(row, keys),
+                "label": f"{ranked.who(row, keys)} · {words.count(row['flows'], 'flow')} · {span(row)}",
                 "value": row["flows"],
                 "series": row["reason"],
+                "flows": words.count(row["flows"]),
                 "packets": words.count(row["packets"]),
                 "bytes": words.size(row["bytes"]),
                 "sources": words.count(row["sources"]),
-                "first": at.show(row["first_seen"]) if row["first_seen"] else "-",
-                "last": at.show(row["last_seen"]) if row["last_seen"] else "-",
+                "first": ranked.when(row["first_seen"], at),
+                "last": ranked.when(row["last_seen"], at),
             }
-        )
-    return pl.DataFrame(made)
-
-
-def _said(frame: pl.DataFrame, rows: pl.DataFrame, keys: list[str], reasons: list[str]) -> tuple[str, str]:
-    total = words.count(frame["flows"].sum(), "flow")
-    first = frame.row(0, named=True)
-    most = words.pair([first[key] for key in keys], keys)
-    said = {r: words.count(n, "flow") for r, n in frame.group_by("reason").agg(pl.col("flows").sum()).iter_rows()}
-    why = "; ".join(f"{said[reason]} {reason}" for reason in reasons)
-    return (
-        f"Rejected: {total}, most of them {most}",
-        f"Bars of rejected flows, {total} in all ({why}): {'; '.join(rows['label'])}.",
+            for row in frame.iter_rows(named=True)
+        ]
     )
+
+
+def _said(frame: pl.DataFrame, rows: pl.DataFrame, reasons: Counter[str]) -> tuple[str, str]:
+    """Return the title and the text alternative. The title names the source only if it certainly has the most."""
+    total = sum(reasons.values())
+    heading = f"Rejected: {words.count(total, 'flow')}"
+    if "srcaddr" in frame.columns and (most := _most(_totals(frame, "srcaddr"))):
+        heading += f", most from {words.name(most)}"
+    why = "; ".join(f"{words.count(reasons[reason])} {reason}" for reason in style.ordered("reason", reasons))
+    listed = "; ".join(rows["label"].head(20))
+    return heading, f"Bars of rejected flows, {words.count(total, 'flow')} in all ({why}): {listed}."

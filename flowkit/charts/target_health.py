@@ -1,178 +1,168 @@
-"""Draws `flowkit.target_health`: each target's checks as bars and its service as a line, one row a target."""
+"""Draws `flowkit.target_health`: each target's checks as bars, and its service as a line above them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.figure import Figure, clock_of, collected, draw, drawn, nothing
+from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
 from flowkit.times import Clock
+
+if TYPE_CHECKING:
+    pass
 
 _STATES = ("answered", "slow", "refused", "unreachable")
 _FAILED = ("refused", "unreachable")
-_ROW = 104
+_TIPS = {"target": "target", "when": "time", **{f"n_{state}": state for state in _STATES}, "n_service": "service"}
+_ROW = 112
 _MOST = 24
 
 
 def target_health(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
-    """Return for each target the load balancer's checks over time, and beside them its service.
+    """Return for each target the load balancer's checks over time, and its service beside them.
 
     `table` is what `flowkit.target_health` returns; the checkers of a target are summed. All rows share one scale for
-    checks and one for service; the label of a row says how high they go. Times on the clock of `tz`.
+    checks and one for service. Where there are more than 24 targets, those that failed most are drawn. Times are on the
+    clock of `tz`. Raises `QuestionError` on another table.
     """
-    frame = collected(table, "target", "time", *_STATES, "checks", "service")
+    frame = collected(table, "target", "time", *_STATES, "service")
     at = clock_of(frame["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no health checks were found in this span", at=at)
-    summed = _summed(frame)
-    width = _width(summed["time"])
-    heading, alt = _said(summed, width, at)
-    targets = _shown(summed)
-    chart = _chart(summed.filter(pl.col("target").is_in(targets)), targets, width, at, _left_out(summed, targets))
-    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=_ROW * len(targets))
+    health = _Health(_summed(frame), bin_width(frame["time"]), at)
+    height = _ROW * len(health.targets)
+    return draw(_chart(health), frame, title=title or health.title, alt=health.spoken, at=at, height=height)
 
 
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:
-    counts = [pl.col(name).cast(pl.Int64).sum() for name in (*_STATES, "checks", "service")]
-    return frame.group_by("target", "time").agg(counts).sort("target", "time")
+    counts = [pl.col(name).cast(pl.Int64).sum() for name in (*_STATES, "service")]
+    failed, checks = pl.sum_horizontal(_FAILED), pl.sum_horizontal(_STATES)
+    summed = frame.group_by("target", "time").agg(counts).with_columns(failed=failed, checks=checks)
+    return summed.sort("target", "time")
 
 
-def _width(times: pl.Series) -> timedelta:
-    gaps = times.unique().sort().diff().drop_nulls()
-    return gaps.min() if len(gaps) else timedelta(minutes=1)  # type: ignore[return-value]
+@dataclass(frozen=True)
+class _Health:
+    """What is drawn: the counts of each target and bin, the length of a bin, and the clock."""
+
+    summed: pl.DataFrame
+    width: timedelta
+    at: Clock
+
+    @property
+    def targets(self) -> list[str]:
+        ranked = self.summed.group_by("target").agg(pl.col("failed").sum())
+        return ranked.sort("failed", "target", descending=[True, False])["target"].head(_MOST).to_list()
+
+    @property
+    def number(self) -> int:
+        return self.summed["target"].n_unique()
+
+    @property
+    def left_out(self) -> str:
+        more = self.number - len(self.targets)
+        return f"{words.count(more, 'target')} more in the table, not drawn: they failed less" if more else ""
+
+    @property
+    def title(self) -> str:
+        failing = self.summed.filter(pl.col("failed") > 0)["target"].n_unique()
+        if not failing:
+            return f"Target health: {words.count(self.number, 'target')}, no check failed"
+        worst = f"{words.name(self.targets[0])}, {self.span(self.targets[0], 'failed')}"
+        return f"Target health: {failing} of {words.count(self.number, 'target')} failed checks: {worst}" + (
+            f", and {failing - 1} more" if failing > 1 else ""
+        )
+
+    @property
+    def spoken(self) -> str:
+        each = f"Bars of health checks in each {words.lasting(self.width)} and a line of service connections"
+        rows = [words.sentence(self.details(target)) for target in self.targets]
+        return " ".join((f"{each}, for {words.count(self.number, 'target')}, {self.at.label}.", *rows))
+
+    def details(self, target: str) -> str:
+        own = self.own(target)
+        states = [s for s in _FAILED if own[s].sum()]
+        return "; ".join((self.label(target), *(f"{s} {own[s].sum():,} times, {self.span(target, s)}" for s in states)))
+
+    def own(self, target: str) -> pl.DataFrame:
+        return self.summed.filter(pl.col("target") == target)
+
+    def label(self, target: str) -> str:
+        own = self.own(target)
+        failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
+        said = f"{failed:,} of {checks} failed" if failed else f"{checks}, none failed"
+        return f"{words.name(target)} · {said} · line: service, up to {max(own['service'].to_list()):,}"
+
+    def span(self, target: str, column: str) -> str:
+        """Return between which times a target's count is not 0."""
+        times: list[datetime] = self.own(target).filter(pl.col(column) > 0)["time"].to_list()
+        every: list[datetime] = self.summed["time"].to_list()
+        ends = (min(times), max(times) + self.width)
+        return " to ".join(words.moment(time, self.at, min(every), max(every)) for time in ends)
 
 
-def _shown(summed: pl.DataFrame) -> list[str]:
-    """Return the targets to draw: those that failed most first."""
-    failed = pl.sum_horizontal(_FAILED).sum()
-    ranked = summed.group_by("target").agg(failed=failed).sort("failed", "target", descending=[True, False])
-    return ranked["target"].head(_MOST).to_list()
-
-
-def _left_out(summed: pl.DataFrame, targets: list[str]) -> str:
-    more = summed["target"].n_unique() - len(targets)
-    return f"{words.count(more, 'target')} more in the table, not drawn: they failed less" if more else ""
-
-
-def _chart(summed: pl.DataFrame, targets: list[str], width: timedelta, at: Clock, note: str):  # type: ignore[no-untyped-def]
+def _chart(health: _Health) -> style.Drawing:
     import altair as alt
 
-    place = pl.col("target").replace_strict({t: row for row, t in enumerate(targets)}, return_dtype=pl.Float64)
-    across = alt.Scale(domain=[0, len(targets)], reverse=True)
-    x = alt.X(
-        "time:T",
-        scale=alt.Scale(type="utc"),
-        axis=style.time_axis(at.label, f"checks and service connections in {words.lasting(width)}", note),
+    rows = len(health.targets)
+    note = f"checks (bars) and service connections (line) in {words.each(health.width)}"
+    axis = style.time_axis(health.at.label, note, health.left_out)
+    x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
+    placed = _placed(health)
+    blue = style.COLOURS["kind"]["service"]
+    bars = alt.Chart(style.data(_bars(placed, health))).mark_rect()
+    line = alt.Chart(style.data(_line(placed, health)))
+    tips = style.tooltip(**_TIPS)
+    marked = line.mark_line(color=blue, strokeWidth=1.8, point=alt.OverlayMarkDef(size=16, filled=True, color=blue))
+    return alt.layer(
+        line.mark_area(color=blue, opacity=0.15).encode(x=x, y=y, y2="foot", detail="target:N"),
+        marked.encode(x=x, y=y, detail="target:N", tooltip=tips),
+        bars.encode(x=x, x2="until", y=y, y2="foot", color=style.colour("health", _states(health)), tooltip=tips),
+        style.labels([health.label(target) for target in health.targets], at=0.13),
     )
-    y = alt.Y("top:Q", axis=None, scale=across)
-    states = [state for state in _STATES if summed[state].sum() or state in ("answered", *_FAILED)]
-    tips = {
-        "target": "target",
-        "when": "time",
-        **{f"n_{state}": state for state in _STATES},
-        "n_service": "service",
-    }
-    bars = alt.Chart(alt.Data(values=_bars(summed, place, width, at).to_dicts())).mark_rect()
-    checks = bars.encode(
-        x=x, x2="until", y=y, y2="foot", color=style.colour("health", states), tooltip=style.tooltip(**tips)
-    )
-    line = alt.Chart(alt.Data(values=_line(summed, place, width, at).to_dicts()))
-    service = line.mark_line(
-        color=style.COLOURS["kind"]["service"],
-        strokeWidth=1.8,
-        point={"size": 18, "filled": True, "color": style.COLOURS["kind"]["service"]},
-    )
-    served = service.encode(
-        x=x, y=y, detail="target:N", tooltip=style.tooltip(target="target", when="time", n_service="service")
-    )
-    labels = [{"row": row + 0.15, "label": _label(summed, target)} for row, target in enumerate(targets)]
-    said = alt.Chart(alt.Data(values=labels)).mark_text(align="left", baseline="alphabetic")
-    return alt.layer(checks, served, said.encode(x=alt.value(0), y=alt.Y("row:Q", scale=across), text="label:N"))
 
 
-def _words(summed: pl.DataFrame, width: timedelta, at: Clock) -> list[pl.Series | pl.Expr]:
-    when = [f"{at.show(t)} to {at.show(t + width, '%H:%M:%S')}" for t in summed["time"]]
-    return [
-        pl.Series("when", when, dtype=pl.String),
+def _states(health: _Health) -> list[str]:
+    """Return the states of the legend: those that occur, and always the ones that one looks for."""
+    return [state for state in _STATES if state != "slow" or health.summed["slow"].sum()]
+
+
+def _placed(health: _Health) -> pl.DataFrame:
+    """Return the rows that are drawn, with `row` and the words of their tooltips."""
+    place = {target: float(row) for row, target in enumerate(health.targets)}
+    drawn_rows = health.summed.filter(pl.col("target").is_in(health.targets))
+    return drawn_rows.with_columns(
         *(pl.col(name).alias(f"n_{name}") for name in (*_STATES, "service")),
-        pl.col("target").map_elements(words.name, return_dtype=pl.String).alias("target"),
-    ]
-
-
-def _bars(summed: pl.DataFrame, place: pl.Expr, width: timedelta, at: Clock) -> pl.DataFrame:
-    """Return the stacked bars, bottom first: one row for each bin, target and state."""
-    highest = max(int(summed.select(pl.sum_horizontal(_STATES)).to_series().max() or 1), 1)  # type: ignore[arg-type]
-    named = summed.with_columns(_foot=place + 0.96).with_columns(_words(summed, width, at))
-    long = named.unpivot(
-        _STATES,
-        index=["target", "time", "_foot", "when", *(f"n_{s}" for s in (*_STATES, "service"))],
-        variable_name="series",
-        value_name="n",
+        row=pl.col("target").replace_strict(place, return_dtype=pl.Float64),
+        target=words.column(drawn_rows["target"], words.name),
+        when=words.column(drawn_rows["time"], lambda t: words.during(t, health.width, health.at)),
     )
-    scale = 0.74 / highest
+
+
+def _bars(placed: pl.DataFrame, health: _Health) -> pl.DataFrame:
+    """Return the stacked bars, bottom first: one row for each bin, target and state."""
+    scale = 0.4 / max(*health.summed["checks"].to_list(), 1)
     rank = pl.col("series").replace_strict({s: i for i, s in enumerate(_STATES)}, return_dtype=pl.Int32)
+    long = placed.unpivot(_STATES, index=["time", "row", *_TIPS], variable_name="series", value_name="n")
+    until = pl.col("row") + 0.96 - pl.col("n").cum_sum().over("row", "time") * scale
     return (
         long.filter(pl.col("n") > 0)
-        .sort("_foot", "time", rank)
-        .with_columns(_sum=pl.col("n").cum_sum().over("_foot", "time"))
-        .with_columns(
-            until=pl.col("time") + width * 0.92,
-            top=pl.col("_foot") - pl.col("_sum") * scale,
-            foot=pl.col("_foot") - (pl.col("_sum") - pl.col("n")) * scale,
-        )
-        .with_columns(drawn("time", at), drawn("until", at))
-        .drop("_foot", "_sum", "n")
+        .sort("row", "time", rank)
+        .with_columns(top=until, until=pl.col("time") + health.width * 0.92)
+        .with_columns(drawn("time", health.at), drawn("until", health.at), foot=pl.col("top") + pl.col("n") * scale)
+        .drop("row", "n")
         .tail(style.MOST_MARKS)
     )
 
 
-def _line(summed: pl.DataFrame, place: pl.Expr, width: timedelta, at: Clock) -> pl.DataFrame:
-    highest = max(int(summed["service"].max() or 1), 1)  # type: ignore[arg-type]
+def _line(placed: pl.DataFrame, health: _Health) -> pl.DataFrame:
+    scale = 0.32 / max(*health.summed["service"].to_list(), 1)
     return (
-        summed.with_columns(top=place + 0.96 - pl.col("service") * (0.74 / highest))
-        .with_columns(_words(summed, width, at))
-        .with_columns(time=pl.col("time") + width * 0.46)
-        .select(drawn("time", at), "target", "top", "when", "n_service")
+        placed.with_columns(foot=pl.col("row") + 0.52, time=pl.col("time") + health.width * 0.46)
+        .with_columns(drawn("time", health.at), top=pl.col("foot") - pl.col("service") * scale)
+        .select("time", "top", "foot", *_TIPS)
     )
-
-
-def _label(summed: pl.DataFrame, target: str) -> str:
-    own = summed.filter(pl.col("target") == target)
-    failed = own.select(pl.sum_horizontal(_FAILED).sum()).item()
-    checks = (
-        f"failed {failed:,} of {own['checks'].sum():,} checks"
-        if failed
-        else f"{own['checks'].sum():,} checks, none failed"
-    )
-    return f"{words.name(target)} · {checks} · line: service, up to {own['service'].max():,}"
-
-
-def _said(summed: pl.DataFrame, width: timedelta, at: Clock) -> tuple[str, str]:
-    """Return the title and the text alternative: who failed, how often, and when."""
-    first, last = summed["time"].min(), summed["time"].max()
-    bad = summed.filter(pl.sum_horizontal(_FAILED) > 0)
-    targets = _shown(summed)
-    number = words.count(len(summed["target"].unique()), "target")
-
-    def span(target: str, state: str) -> str:
-        times: list[datetime] = bad.filter((pl.col("target") == target) & (pl.col(state) > 0))["time"].to_list()
-        if not times:
-            return ""
-        ends = [words.moment(t, at, first, last) for t in (times[0], times[-1] + width)]  # type: ignore[arg-type]
-        total = bad.filter(pl.col("target") == target)[state].sum()
-        return f"{state} {total:,} times between {ends[0]} and {ends[1]}"
-
-    details = [
-        f"{_label(summed, target)}" + "".join(f"; {said}" for state in _FAILED if (said := span(target, state)))
-        for target in targets
-    ]
-    spoken = f"Stacked bars of health checks in each {words.lasting(width)} and a line of service, for {number} ({at.label}): {'. '.join(details)}."
-    if bad.height == 0:
-        return f"Target health: {number}, no check failed", spoken
-    worst = targets[0]
-    times = bad.filter(pl.col("target") == worst)["time"].to_list()
-    when = f"{words.moment(times[0], at, first, last)} to {words.moment(times[-1] + width, at, first, last)}"  # type: ignore[arg-type]
-    failing = bad["target"].n_unique()
-    return f"Target health: {failing} of {number} failed checks, most of all {words.name(worst)}, {when}", spoken

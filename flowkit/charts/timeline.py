@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from math import gcd
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.figure import Figure, clock_of, collected, draw, drawn, nothing
+from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
 from flowkit.errors import QuestionError
 from flowkit.times import Clock
+
+if TYPE_CHECKING:
+    pass
 
 _MEASURES = ("flows", "packets", "bytes")
 _OWN = ("time", "vantage", *_MEASURES)
@@ -41,122 +44,138 @@ def timeline(
     windows
         What `flowkit.questions.aggregation` returns: the chart then says what is too short to be seen.
     every
-        The length of a bin, where it is not to be read off the times.
+        The length of a bin, where it cannot be read off the times.
     zoom
         Whether the time axis zooms, with shift and the wheel; False leaves the axis to a brush of your own.
+
+    Raises `QuestionError` on another table or an unknown measure.
     """
     if measure not in _MEASURES:
         raise QuestionError(f"measure={measure!r} is not known: choose one of {', '.join(map(repr, _MEASURES))}")
     frame = collected(table, "time", *_MEASURES)
-    by = next((name for name in frame.columns if name not in _OWN), None)
-    placed = frame.filter(pl.col("time").is_not_null())
+    by = next((name for name in frame.columns if name not in _OWN), "")
+    series = pl.col(by).cast(pl.String).fill_null("-") if by else pl.lit(measure)
+    placed = frame.drop_nulls("time").select("time", series.alias("series"), pl.col(measure).alias("n"))
     at = clock_of(placed["time"], tz)
     if placed.height == 0:
         return nothing(frame, title=title, why="no flow records in this span", at=at)
-    placed = placed.select(
-        "time", measure, pl.col(by).fill_null("-").alias("series") if by else pl.lit(measure).alias("series")
-    )
-    placed, width = _fitting(placed, every or _width(placed["time"]), measure)
-    said = _said(placed, measure, by, width, at)
-    notes = (words.seen(frame), words.windows(None if windows is None else collected(windows, "window_s")))
-    alt_text = ". ".join(part for part in (said[1], *notes) if part) + "."
-    chart = _chart(placed, measure, by, width, at, notes, zoom=zoom)
-    return draw(chart, frame, title=title or said[0], alt=alt_text[0].upper() + alt_text[1:], at=at, height=220)
+    volume = _fitting(placed, every or bin_width(placed["time"]), measure, by, at)
+    window = words.windows(None if windows is None else collected(windows, "window_s"))
+    notes = [note for note in (words.seen(frame), window) if note]
+    chart = _chart(volume, notes, zoom=zoom)
+    spoken = " ".join(words.sentence(part) for part in (volume.spoken, *notes))
+    return draw(chart, frame, title=title or volume.title, alt=spoken, at=at, height=220)
 
 
-def _chart(
-    placed: pl.DataFrame,
-    measure: str,
-    by: str | None,
-    width: timedelta,
-    at: Clock,
-    notes: tuple[str, ...],
-    *,
-    zoom: bool,
-):  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class _Volume:
+    """What is drawn: `time`, `series`, `n` in bins of one width, and what it is."""
+
+    placed: pl.DataFrame
+    width: timedelta
+    measure: str
+    by: str
+    at: Clock
+
+    @property
+    def totals(self) -> dict[str, int]:
+        return dict(self.placed.group_by("series").agg(pl.col("n").sum()).iter_rows())
+
+    @property
+    def order(self) -> list[str]:
+        return style.ordered(self.by, self.totals)
+
+    def amount(self, value: float) -> str:
+        return words.measured(value, self.measure)
+
+    def when(self, time: datetime) -> str:
+        times: list[datetime] = self.placed["time"].to_list()
+        return words.moment(time, self.at, min(times), max(times))
+
+    @property
+    def peak(self) -> str:
+        bins = self.placed.group_by("time").agg(pl.col("n").sum())
+        time, most = bins.sort("n", "time", descending=[True, False]).row(0)
+        return f"at most {self.amount(most)} in {words.each(self.width)}, at {self.when(time)}"
+
+    @property
+    def length(self) -> timedelta:
+        times: list[datetime] = self.placed["time"].to_list()
+        return max(times) - min(times) + self.width
+
+    @property
+    def title(self) -> str:
+        total = sum(self.totals.values())
+        return f"{self.amount(total)} in {words.lasting(self.length)}; {self.peak}"
+
+    @property
+    def spoken(self) -> str:
+        totals, first = self.totals, min(self.placed["time"].to_list())
+        total = sum(totals.values())
+        parts = [f"{words.name(v)} {self.amount(totals[v])} ({words.percent(totals[v], total)})" for v in self.order]
+        split = f", by {words.name(self.by)}: {', '.join(parts)}" if self.by else ""
+        span = f"{self.when(first)} to {self.when(first + self.length)}, {self.at.label}"
+        what = f"bars of {self.measure} in each {words.lasting(self.width)}, {span}"
+        return f"{what}; {self.amount(total)} in all{split}; {self.peak}"
+
+
+def _fitting(placed: pl.DataFrame, width: timedelta, measure: str, by: str, at: Clock) -> _Volume:
+    """Return the table in bins so wide that they can be drawn."""
+    for step in _STEPS:
+        wide = width * step
+        bins = pl.col("time").dt.truncate(f"{int(wide.total_seconds() * 1000)}ms")
+        summed = placed.group_by(bins, "series").agg(pl.col("n").sum())
+        if summed.height <= style.MOST_MARKS:
+            break
+    return _Volume(summed.sort("time", "series").tail(style.MOST_MARKS), wide, measure, by, at)
+
+
+def _chart(volume: _Volume, notes: list[str], *, zoom: bool) -> style.Drawing:
     import altair as alt
 
-    totals = dict(placed.group_by("series").agg(pl.col(measure).sum()).iter_rows())
-    order = style.ordered(by or "", totals)
-    bars = _bars(placed, measure, order, width, at)
-    top = float(bars["top"].max() or 1)  # type: ignore[arg-type]
+    bars = _bars(volume)
+    top = float(max(bars["top"].to_list(), default=0)) or 1.0
+    title = f"{volume.measure} in {words.each(volume.width)}"
     picked = alt.selection_point(name="pick", fields=["series"], bind="legend")
-    chart = (
-        alt.Chart(alt.Data(values=bars.to_dicts()))
+    tips = {"when": "time", **({"series": volume.by} if volume.by else {}), "value": volume.measure, "whole": "all"}
+    chart: alt.Chart = (
+        alt.Chart(style.data(bars))
         .mark_rect()
         .encode(
-            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(at.label, *notes)),
+            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(volume.at.label, *notes)),
             x2="until",
             y=alt.Y(
                 "bottom:Q",
                 scale=alt.Scale(domain=[0, top], nice=True),
-                axis=style.count_axis(f"{measure} in {words.lasting(width)}", biggest=top, measure=measure),
+                axis=style.count_axis(title, biggest=top, measure=volume.measure),
             ),
             y2="top",
-            color=style.colour(by or "", order, shown=by is not None),
+            color=style.colour(volume.by, [words.name(v) for v in volume.order], legend=bool(volume.by)),
             opacity=alt.when(picked).then(alt.value(1)).otherwise(alt.value(0.15)),
-            tooltip=style.tooltip(when="time", **({"series": by} if by else {}), value=measure, whole="all"),
+            tooltip=style.tooltip(**tips),
         )
     )
-    return chart.add_params(picked, style.zoom()) if zoom else chart.add_params(picked)
+    params = [picked, style.zoom()] if zoom else [picked]
+    return chart.add_params(*params)
 
 
-def _bars(placed: pl.DataFrame, measure: str, order: list[str], width: timedelta, at: Clock) -> pl.DataFrame:
+def _bars(volume: _Volume) -> pl.DataFrame:
     """Return the stacked bars: one row for each bin and series."""
-    place = {value: index for index, value in enumerate(order)}
+    place = {value: index for index, value in enumerate(volume.order)}
     stacked = (
-        placed.filter(pl.col(measure) > 0)
+        volume.placed.filter(pl.col("n") > 0)
         .with_columns(_place=pl.col("series").replace_strict(place, return_dtype=pl.Int32))
         .sort("time", "_place")
-        .with_columns(top=pl.col(measure).cum_sum().over("time"), _all=pl.col(measure).sum().over("time"))
-        .with_columns(bottom=pl.col("top") - pl.col(measure), until=pl.col("time") + width * 0.94)
+        .with_columns(top=pl.col("n").cum_sum().over("time"), _all=pl.col("n").sum().over("time"))
+        .with_columns(bottom=pl.col("top") - pl.col("n"), until=pl.col("time") + volume.width * 0.94)
     )
-    when = [f"{at.show(t)} to {at.show(t + width, '%H:%M:%S')}" for t in stacked["time"]]
     return stacked.select(
-        drawn("time", at),
-        drawn("until", at),
-        pl.col("series").map_elements(words.name, return_dtype=pl.String),
+        drawn("time", volume.at),
+        drawn("until", volume.at),
         "bottom",
         "top",
-        when=pl.Series(when, dtype=pl.String),
-        value=pl.Series([words.measured(v, measure) for v in stacked[measure]], dtype=pl.String),
-        whole=pl.Series([words.measured(v, measure) for v in stacked["_all"]], dtype=pl.String),
+        series=words.column(stacked["series"], words.name),
+        when=words.column(stacked["time"], lambda t: words.during(t, volume.width, volume.at)),
+        value=words.column(stacked["n"], volume.amount),
+        whole=words.column(stacked["_all"], volume.amount),
     )
-
-
-def _width(times: pl.Series) -> timedelta:
-    """Return the length of a bin: the largest that all times are multiples of, from the first."""
-    gaps = times.unique().sort().diff().drop_nulls().dt.total_milliseconds().to_list()
-    return timedelta(milliseconds=reduce(gcd, gaps)) if gaps else timedelta(minutes=1)
-
-
-def _fitting(placed: pl.DataFrame, width: timedelta, measure: str) -> tuple[pl.DataFrame, timedelta]:
-    """Return the table in bins so wide that it can be drawn, and their width."""
-    for step in _STEPS:
-        wide = width * step
-        summed = placed.group_by(pl.col("time").dt.truncate(wide), "series").agg(pl.col(measure).sum())
-        if summed.height <= style.MOST_MARKS:
-            break
-    return summed.sort("time", "series").tail(style.MOST_MARKS), wide
-
-
-def _said(placed: pl.DataFrame, measure: str, by: str | None, width: timedelta, at: Clock) -> tuple[str, str]:
-    """Return the title and the text alternative."""
-    bins = placed.group_by("time").agg(pl.col(measure).sum()).sort("time")
-    first, last = bins["time"][0], bins["time"][-1]
-    peak = bins.sort(measure, "time", descending=[True, False]).row(0)
-    total = bins[measure].sum()
-
-    def when(time: datetime) -> str:
-        return words.moment(time, at, first, last)
-
-    most = f"most in the {words.lasting(width)} from {when(peak[0])}: {words.measured(peak[1], measure)}"
-    totals = dict(placed.group_by("series").agg(pl.col(measure).sum()).iter_rows())
-    parts = [
-        f"{words.name(v)} {words.measured(totals[v], measure)} ({words.percent(totals[v], total)})"
-        for v in style.ordered(by or "", totals)
-    ]
-    title = f"{words.measured(total, measure)} in {words.lasting(last - first + width)}, {most}"
-    split = f" by {words.name(by)}: {', '.join(parts)}" if by else ""
-    spoken = f"{measure} in each {words.lasting(width)}, {when(first)} to {when(last + width)} {at.label}, {words.measured(total, measure)} in all{split}; {most}"
-    return title, spoken

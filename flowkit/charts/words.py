@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -28,12 +29,9 @@ def size(value: float) -> str:
     >>> size(164), size(51_064_476), size(999_960)
     ('164 B', '51.1 MB', '1 MB')
     """
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        shown = f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
-        if float(shown) < 1000:
-            return f"{shown} {unit}"
-        value /= 1000
-    return f"{value:,.3g} PB"
+    units = ("B", "kB", "MB", "GB", "TB", "PB")
+    power = next((p for p in range(len(units)) if abs(value) < 999.5 * 1000**p), len(units) - 1)
+    return f"{value / 1000**power:.3g} {units[power]}"
 
 
 def measured(value: float, measure: str) -> str:
@@ -69,16 +67,35 @@ def lasting(length: timedelta) -> str:
     return f"{seconds} s"
 
 
+def each(length: timedelta) -> str:
+    """Return a length of time as what something happens in.
+
+    >>> each(timedelta(minutes=1)), each(timedelta(minutes=5))
+    ('a minute', '5 min')
+    """
+    return {"1 min": "a minute", "1 h": "an hour"}.get(lasting(length), lasting(length))
+
+
 def moment(time: datetime, clock: Clock, first: datetime, last: datetime) -> str:
     """Return a time as short as the span allows: with its date only where the span crosses a midnight."""
     days = {clock.show(time, "%Y-%m-%d") for time in (first, last)}
     return clock.show(time, "%H:%M" if len(days) == 1 else "%d %b %H:%M")
 
 
-def name(text: object) -> str:
-    """Return a text from the logs as one short printable line.
+def during(start: datetime, length: timedelta, clock: Clock) -> str:
+    """Return a stretch of time, to the second.
 
-    >>> name("eni-0a1b"), name("a\\nb"), len(name("x" * 1000))
+    >>> from datetime import UTC
+    >>> during(datetime(2026, 5, 14, tzinfo=UTC), timedelta(minutes=1), Clock("UTC", timedelta(0)))
+    '2026-05-14 00:00:00 to 00:01:00'
+    """
+    return f"{clock.show(start)} to {clock.show(start + length, '%H:%M:%S')}"
+
+
+def name(text: object) -> str:
+    r"""Return a text from the logs as one short printable line.
+
+    >>> name("eni-0a1b"), name("a\nb"), len(name("x" * 1000))
     ('eni-0a1b', 'a b', 60)
     """
     line = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * _LONGEST])
@@ -90,15 +107,18 @@ def pair(values: Sequence[str], columns: Sequence[str]) -> str:
 
     >>> pair(("10.0.0.1", "10.0.0.2", "443"), ("srcaddr", "dstaddr", "dstport"))
     '10.0.0.1 → 10.0.0.2:443'
-    >>> pair(("eth0", "6"), ("interface_id", "protocol"))
-    'eth0 · 6'
+    >>> pair(("eni-0a1b", "443"), ("interface_id", "dstport"))
+    'eni-0a1b · dstport 443'
     """
     out = ""
-    for value, column in zip(values, columns, strict=True):
-        joint = " → " if column in ("dstaddr", "pkt_dstaddr") else ":" if column in ("srcport", "dstport") else " · "
-        if joint == ":" and not any(c.endswith(column[:3] + "addr") for c in columns):
-            value, joint = f"{column} {value}", " · "
-        out += joint + value if out else value
+    for value, column, before in zip(values, columns, ("", *columns), strict=False):
+        part = f"{column} {value}" if column in ("srcport", "dstport", "protocol") else value
+        joint = " · "
+        if column in ("dstaddr", "pkt_dstaddr"):
+            joint = " → "
+        elif column in ("srcport", "dstport") and before == column.replace("port", "addr"):
+            part, joint = value, ":"
+        out += joint + part if out else part
     return name(out)
 
 
@@ -120,3 +140,17 @@ def windows(table: pl.DataFrame | None) -> str:
     if not known:
         return "capture windows are not to be read off these records (AWS: 60 or 600 s)"
     return f"capture windows of {' and '.join(map(str, known))} s: nothing shorter can be seen"
+
+
+def sentence(text: str) -> str:
+    """Return words as a sentence.
+
+    >>> sentence("each hop once")
+    'Each hop once.'
+    """
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def column(values: Iterable[Any], say: Callable[[Any], str]) -> pl.Series:
+    """Return a column of words, one for each value of a small table."""
+    return pl.Series([say(value) for value in values], dtype=pl.String)

@@ -45,7 +45,8 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
     by
         One column or several to group by.
     n
-        How many groups to show; the rest is in the rows "other", one for each reason among them.
+        How many groups to show. The rest is summed in one row for each reason, with "other" in the columns where they
+        differ.
 
     Returns
     -------
@@ -68,10 +69,12 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
     refused = _with_reason(flows, [*keys, "packets", "bytes", "start", "end", "srcaddr"])
     cut = refused.with_columns(text(*keys)).join(_ranks(refused, keys), on=[*keys, "reason"], how="left")
     named = pl.col("_rank") < n
-    names = [pl.when(named).then(key).otherwise(pl.lit(OTHER)).alias(key) for key in keys]
+    # A port scan has one source and a thousand ports: what all left-over groups share, their row keeps.
+    names = [pl.when(pl.col(key).n_unique() == 1).then(pl.col(key).first()).otherwise(pl.lit(OTHER)) for key in keys]
     return (
-        cut.group_by(pl.when(named).then("_rank").otherwise(n).alias("_rank"), *names, "reason")
+        cut.group_by(pl.when(named).then("_rank").otherwise(n).alias("_rank"), "reason")
         .agg(
+            *(value.alias(key) for key, value in zip(keys, names, strict=True)),
             *sums(),
             first_seen=pl.col("start").min(),
             last_seen=pl.col("end").max(),
