@@ -11,7 +11,7 @@ from flowkit.widgets.span import Ends, Span
 from flowkit.widgets.view import ALL, ONCE
 
 _WORDS = {"health-check": "health checks", ONCE: "each hop once", ALL: "every interface"}
-_ROW = {"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "2px 16px"}
+_ROW = {"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "2px 12px"}
 
 
 class Controls:
@@ -24,7 +24,7 @@ class Controls:
         self.kind = W.SelectMultiple(
             options=[(_WORDS.get(kind, kind), kind) for kind in facts.kinds],
             value=facts.kinds,
-            rows=4,
+            rows=3,
             description="kind",
             tooltip="Several with Ctrl or Shift; none chosen is all of them",
         )
@@ -38,7 +38,7 @@ class Controls:
         self.by = W.Dropdown(options=facts.dimensions, description="by", tooltip="What the colours and bars stand for")
         self.top = W.IntSlider(value=10, min=3, max=30, description="top", continuous_update=False)
         for control in (*self.filters, self.start, self.end):
-            control.layout.width, control.style.description_width = "250px", "58px"
+            control.layout.width, control.style.description_width = "216px", "54px"
         for control, offered in ((self.kind, facts.kinds), (self.action, facts.actions)):
             control.layout.display = None if offered else "none"
 
@@ -49,10 +49,11 @@ class Controls:
 
     @property
     def box(self) -> Any:
-        """All of them, laid out: time above, the rest below; rows wrap where the screen is narrow."""
-        columns = [self.kind, W.VBox([self.action, self.vantage]), W.VBox([self.measure, self.by]), self.top]
-        when = W.Box([self.start, self.end, self.span], layout=W.Layout(**_ROW))
-        return W.VBox([when, W.Box(columns, layout=W.Layout(**_ROW))])
+        """All of them, laid out over the charts; rows wrap where the screen is narrow."""
+        pairs = [self.start, self.end], [self.action, self.vantage], [self.measure, self.by]
+        when, who, what = (W.VBox(pair) for pair in pairs)
+        rows = [when, self.kind, who, what], [self.span, self.top]
+        return W.VBox([W.Box(row, layout=W.Layout(**_ROW)) for row in rows])
 
     def typed(self, span: Span) -> Ends:
         """Return the time range that stands in the text boxes."""
@@ -72,8 +73,8 @@ def _slider(span: Span) -> Any:
         index=(0, len(steps) - 1),
         description="range",
         continuous_update=False,
-        style={"description_width": "58px"},
-        layout=W.Layout(width="430px"),
+        style={"description_width": "54px"},
+        layout=W.Layout(width="560px"),
     )
 
 

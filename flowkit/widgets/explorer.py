@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ from flowkit.widgets.view import View
 
 if TYPE_CHECKING:
     from flowkit.case import Case
+
+_SECOND = timedelta(seconds=1)
 
 
 class Explorer:
@@ -189,12 +191,15 @@ class Explorer:
 
 
 def _span(case: Case | pl.LazyFrame, facts: Facts, tz: str | None) -> Span:
-    """Return from when to when a case goes, and the clock it is shown with."""
+    """Return from when to when a case goes, in whole seconds as the text boxes show them, and its clock."""
     if not isinstance(case, pl.LazyFrame):
-        return Span(case.start, case.end, clock(tz or case.tz, case.start))
-    if facts.start is None or facts.end is None:
+        start, end, tz = case.start, case.end, tz or case.tz
+    elif facts.start and facts.end:
+        start, end, tz = facts.start, facts.end + _SECOND, tz or "UTC"
+    else:
         raise QuestionError("there are no flows here, so there is nothing to explore: take another source or span")
-    return Span(facts.start, facts.end, clock(tz or "UTC", facts.start))
+    ceiled = (end + _SECOND - timedelta(microseconds=1)).replace(microsecond=0)
+    return Span(start.replace(microsecond=0), ceiled, clock(tz, start))
 
 
 def _status(words: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
@@ -48,7 +48,7 @@ def look(flows: pl.LazyFrame) -> Facts:
     return Facts(
         rows=rows,
         start=start,
-        end=end and end + timedelta(seconds=1),
+        end=end,
         kinds=_ordered(found.get("kind", []), _KINDS),
         actions=tuple(sorted(found.get("action", []))),
         interfaces=interfaces,

@@ -11,6 +11,7 @@ import polars as pl
 
 from flowkit import charts, questions
 from flowkit.charts import Figure
+from flowkit.charts.style import INK
 from flowkit.widgets.span import Span
 from flowkit.widgets.view import ALL, View
 
@@ -39,9 +40,16 @@ class Picture:
         import altair as alt
 
         half = (_WIDTH - _GAP) // 2
-        top = _part(self.timeline, _WIDTH).add_params(*self._params())
+        top = _lit(_part(self.timeline, _WIDTH)).add_params(*self._params())
         below = alt.hconcat(_part(self.sizes, half), _part(self.peers, half), spacing=_GAP)
-        return alt.vconcat(top, below, config=self.timeline.chart.config)
+        below = below.resolve_scale(color="independent")
+        whole = alt.vconcat(top, below, config=self.timeline.chart.config, description=self.alt)
+        return whole.resolve_scale(color="independent")
+
+    @property
+    def alt(self) -> str:
+        """What the charts show, in words."""
+        return " ".join(figure.alt for figure in (self.timeline, self.sizes, self.peers))
 
     def told(self, selections: Mapping[str, Any]) -> bool:
         """Return whether the browser speaks of this picture, and not of one it showed a moment ago."""
@@ -53,9 +61,10 @@ class Picture:
         import altair as alt
 
         stands: Any = {"x": list(self.brush)} if self.brush else alt.Undefined
+        look = alt.BrushConfig(fill=INK, fillOpacity=0.2, stroke=INK, strokeOpacity=0.9)
         number = [{_DRAWN: self.number}]
         return [
-            alt.selection_interval(name=BRUSH, encodings=["x"], value=stands),
+            alt.selection_interval(name=BRUSH, encodings=["x"], value=stands, mark=look),
             alt.selection_point(name=_DRAWN, fields=[_DRAWN], value=number, on="never", clear=False),
         ]
 
@@ -78,7 +87,9 @@ def draw(flows: pl.LazyFrame, view: View, span: Span, *, number: int = 0) -> Pic
     tz, step = span.clock.tz, timedelta(minutes=span.minutes)
     timeline = charts.timeline(when, tz=tz, measure=view.measure, every=step, zoom=False)
     brush = span.to_brush((view.start, view.end), timeline.clock)
-    return Picture(timeline, charts.sizes(sizes, measure=_size(view)), charts.peers(peers, tz=tz), rows.item(), number, brush)
+    return Picture(
+        timeline, charts.sizes(sizes, measure=_size(view)), charts.peers(peers, tz=tz), rows.item(), number, brush
+    )
 
 
 def _size(view: View) -> str:
@@ -98,6 +109,12 @@ def _who(by: str | None, names: list[str]) -> tuple[str, ...]:
 def _colours(by: str | None, names: list[str]) -> str | None:
     """Return what the sizes are told apart by: a row for each value would be too many for any other dimension."""
     return by if by in ("kind", "action") else "kind" if "kind" in names else None
+
+
+def _lit(timeline: Any) -> Any:
+    """Return the timeline with its bars outside the brush faded, as those that its legend does not choose."""
+    chosen: dict[str, Any] = {"and": [{"param": name} for name in (*(p.name for p in timeline.params), BRUSH)]}
+    return timeline.encode(opacity={"condition": {"test": chosen, "value": 1}, "value": 0.25})
 
 
 def _part(figure: Figure, width: int) -> Any:

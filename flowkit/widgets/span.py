@@ -57,10 +57,10 @@ class Span:
         Raises `TimeError` where the range has no time in it, or none in common with the flows.
         """
         start, end = ends
-        if start and end and end <= start:
-            raise TimeError(f"the range ends before it starts: {self.show(start)} to {self.show(end)}")
         if (start and start >= self.end) or (end and end <= self.start):
             raise TimeError(f"there are no flows then: they go from {self.show(self.start)} to {self.show(self.end)}")
+        if start and end and end <= start:
+            raise TimeError(f"the range ends before it starts: {self.show(start)} to {self.show(end)}")
         return start if start and start > self.start else None, end if end and end < self.end else None
 
     def read(self, text: str, name: str) -> datetime | None:
@@ -76,9 +76,9 @@ class Span:
         return when - self.clock.offset
 
     def nearest(self, ends: Ends) -> tuple[datetime, datetime]:
-        """Return the steps nearest to the ends of a time range, at least one step apart."""
+        """Return the steps nearest to a time range, at least one apart; where it is open, the outermost."""
         steps = self.steps
-        low, high = ends[0] or self.start, ends[1] or self.end
+        low, high = ends[0] or steps[0], ends[1] or steps[-1]
         first = min(steps[:-1], key=lambda step: abs(step - low))
         return first, min((step for step in steps if step > first), key=lambda step: abs(step - high))
 
@@ -90,10 +90,11 @@ class Span:
         return self.nearest((low, high))
 
     def to_brush(self, ends: Ends, drawn: Clock) -> tuple[int, ...]:
-        """Return where a brush stands for a time range; nowhere for one that is open."""
+        """Return where a brush stands for a time range, its end just before the next bin; nowhere for an open one."""
         if ends == (None, None):
             return ()
-        return tuple((m + drawn.offset - _EPOCH) // _MS for m in (ends[0] or self.start, ends[1] or self.end))
+        first, last = ends[0] or self.start, (ends[1] or self.end) - _MS
+        return tuple((moment + drawn.offset - _EPOCH) // _MS for moment in (first, last))
 
     def show(self, moment: datetime, fmt: str = "%Y-%m-%d %H:%M:%S") -> str:
         """Return a moment as the panel's clock shows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -32,23 +33,40 @@ _KERNEL_IDLE = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
     return context?.isReady && context.session?.kernel?.status === 'idle';
 }"""
-_NOTHING_RUNS = """() => {
-    const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')];
-    return cells.length > 0 && cells.every(cell => /\\d/.test(cell.textContent));
+_CELLS = """jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')"""
+_ALL_RAN = f"""() => {{
+    const cells = {_CELLS}.map(cell => cell.model);
+    const failed = cells.some(cell => cell.outputs.toJSON().some(output => output.output_type === 'error'));
+    return failed || cells.every(cell => cell.executionCount && cell.executionState !== 'running');
+}}"""
+_TEXTS = f"""() => {_CELLS}.map(cell => cell.model.outputs.toJSON().map(
+    output => output.text ?? output.evalue ?? output.data?.['text/plain'] ?? '').join(''))"""
+_ERRORS = f"""() => {_CELLS}.flatMap(cell => cell.model.outputs.toJSON())
+    .filter(output => output.output_type === 'error').map(output => `${{output.ename}}: ${{output.evalue}}`)"""
+_ASK = """async code => {
+    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const future = kernel.requestExecute({code, store_history: false});
+    let text = '';
+    future.onIOPub = message => { text += message.content.text ?? message.content.evalue ?? ''; };
+    await future.done;
+    return text;
 }"""
-_CELL_TEXTS = """() => jupyterapp.shell.currentWidget.content.widgets.filter(w => w.model.type === 'code').map(
-    w => w.model.outputs.toJSON().map(o => o.text ?? o.evalue ?? o.data?.['text/plain'] ?? '').join(''))"""
+_OWN = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
+_SETTINGS = {"notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
 @contextmanager
-def lab(folder: Path) -> Iterator[str]:
-    """Run JupyterLab on a folder, with a home of its own, and give its address."""
+def lab(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[str]:
+    """Run JupyterLab on a folder, with a home and settings of its own, and give its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     home = folder / ".home"
-    home.mkdir()
-    own = {name: str(home / name) for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    own = {name: str(home / name) for name in _OWN}
+    settings = home / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    for name, values in {**_SETTINGS, "themes": {"theme": theme}}.items():
+        (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
     command = [
         sys.executable,
         "-m",
@@ -88,28 +106,19 @@ class Notebook:
     page: Any
 
     def run_all(self, seconds: float = 90) -> None:
-        """Run every cell and wait until the last has a number."""
+        """Run every cell; a cell that fails is an error here."""
         self.page.evaluate("() => { void jupyterapp.commands.execute('notebook:run-all-cells') }")
-        self.page.wait_for_function(_NOTHING_RUNS, timeout=seconds * 1000)
+        self.page.wait_for_function(_ALL_RAN, timeout=seconds * 1000)
         self.page.wait_for_function(_KERNEL_IDLE, timeout=seconds * 1000)
+        assert self.page.evaluate(_ERRORS) == []
 
     def texts(self) -> list[str]:
-        """Return the text that each code cell printed, gave or failed with."""
-        return list(self.page.evaluate(_CELL_TEXTS))
+        """Return the text that each code cell printed or gave."""
+        return list(self.page.evaluate(_TEXTS))
 
     def ask(self, expression: str) -> str:
         """Run an expression in the notebook's kernel and return what it prints."""
         return str(self.page.evaluate(_ASK, f"print({expression})")).strip()
-
-
-_ASK = """async code => {
-    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-    const future = kernel.requestExecute({code, store_history: false});
-    let text = '';
-    future.onIOPub = message => { text += message.content.text ?? message.content.evalue ?? ''; };
-    await future.done;
-    return text;
-}"""
 
 
 def open_notebook(page: Any, address: str, name: str) -> Notebook:
