@@ -28,8 +28,8 @@ def sizes(
 ) -> Figure:
     """Return the histogram of record sizes, with a row for each value of the table's own column.
 
-    An exact size is a needle with a head, a bin is a bar. All rows share the axis of sizes; each is as high as its most
-    frequent size.
+    An exact size is a needle with a head, a bin is a bar. All rows share the axis of sizes. Heights grow with the
+    square root of the flows, each row to its own most.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _axis(histogram: _Histogram) -> alt.X:
     low, high = histogram.ends
     decades = log10(high + 1) - log10(low)
     steps = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 4.5 else (1,)
-    notes = ["each row is as high as its highest", histogram.shaded]
+    notes = ["height: square root of flows, each row to its own most", histogram.shaded]
     unit = " + 'B'" if histogram.measure == "bytes" else ""
     return alt.X(
         "left:Q",
@@ -150,7 +150,8 @@ def _shapes(histogram: _Histogram) -> pl.DataFrame:
     place = {value: float(row) for row, value in enumerate(histogram.order)}
     foot = pl.col("series").replace_strict(place, return_dtype=pl.Float64) + 0.97
     share = pl.col("flows") / pl.col("flows").sum().over("series")
-    highest = pl.col("flows") / pl.col("flows").max().over("series")
+    # The root keeps the service's spread in sight beside a spike that is a hundred times as high.
+    highest = (pl.col("flows") / pl.col("flows").max().over("series")).sqrt()
     kept = (
         histogram.placed.with_columns(foot=foot, top=foot - 0.74 * highest, share=share)
         .top_k(style.MOST_MARKS // 2, by=["flows", "low"])  # a needle is two marks

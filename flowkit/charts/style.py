@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,7 +33,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
     },
     "reason": {
         "not allowed in": "#D55E00",
-        "not allowed out": "#882255",
+        "not allowed out": "#44AA99",
         "not allowed": "#D55E00",
         "VPC Block Public Access": "#CC79A7",
         "VPC encryption control": "#AA4499",
@@ -46,7 +47,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
 # Okabe and Ito's, then Paul Tol's: as many as a question leaves apart before it says "other".
 _CYCLE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"),
-    *("#882255", "#44AA99", "#999933", "#AA4499", "#6699CC", "#DDCC77"),
+    *("#44AA99", "#AA4499", "#6699CC", "#999933", "#DDCC77", "#882255"),
 )
 _GREY = "#999999"
 
@@ -77,7 +78,9 @@ def colour(kind: str, values: Sequence[str], *, legend: bool = True) -> alt.Colo
 
     colours = palette(kind, values)
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color("series:N", scale=scale, legend=alt.Legend(title=None) if legend else None)
+    widest = 40 + 6 * max(map(len, values), default=0)
+    columns = alt.ExprRef(f"max(1, floor(width / {widest}))")  # so that a legend wraps on a phone
+    return alt.Color("series:N", scale=scale, legend=alt.Legend(title=None, columns=columns) if legend else None)
 
 
 def data(rows: pl.DataFrame | list[dict[str, Any]]) -> alt.Data:
@@ -89,8 +92,8 @@ def data(rows: pl.DataFrame | list[dict[str, Any]]) -> alt.Data:
 
 
 def lines(text: str, width: int = 62) -> list[str]:
-    """Return a text in lines that fit a phone."""
-    return wrap(text, width) or [""]
+    """Return a text in lines that fit a phone; a number and its unit stay together."""
+    return wrap(re.sub(r"(?<=\d) (?=[A-Za-z%])", "\u00a0", text), width) or [""]
 
 
 def time_axis(clock: str, *notes: str) -> alt.Axis:
@@ -99,7 +102,8 @@ def time_axis(clock: str, *notes: str) -> alt.Axis:
 
     shapes = {"seconds": "%H:%M:%S", "minutes": "%H:%M", "hours": "%H:%M", "date": "%a %d %b", "month": "%b %Y"}
     said = [f"time, {clock}", *(line for note in notes if note for line in lines(note))]
-    return alt.Axis(title=said, format=shapes, grid=False, labelOverlap="greedy", labelFlush=True)
+    ticks = alt.ExprRef("ceil(width / 80)")
+    return alt.Axis(title=said, format=shapes, grid=False, tickCount=ticks, labelOverlap="greedy", labelFlush=False)
 
 
 def count_axis(title: str, *, biggest: float, measure: str = "flows", grid: bool = True) -> alt.Axis:
