@@ -67,7 +67,7 @@ def test_the_case_is_what_scan_reads(incident: fk.Case) -> None:
 def test_a_case_says_what_was_read_in_the_users_zone(incident: fk.Case) -> None:
     words = repr(incident)
     assert "3 objects, 30,476 lines = 30,473 flows + 3 header" in words
-    assert "2026-11-24 01:04:53 to 2026-11-24 01:18:54 Asia/Tokyo (UTC+9)" in words
+    assert "2026-11-24 01:04:51 to 2026-11-24 01:18:53 Asia/Tokyo (UTC+9)" in words
 
 
 def test_loss_is_said(written: Writer, cache_folder: Path) -> None:

@@ -165,7 +165,8 @@ def _identities(what: Plan) -> list[str]:
 
 def _labelled(root: Path, name: list[str], found: split.Split, flows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the flows with their labels, written once so that every question after it is instant."""
-    place = root / "cases" / f"{store.digest([str(store.VERSION), *name, found.fingerprint])}.parquet"
+    outcome = [found.boundary, found.clusters.write_json(), found.nodes.write_json()]
+    place = root / "cases" / f"{store.digest([str(store.VERSION), *name, *outcome])}.parquet"
     if not place.exists():
         labelled = vantage.mark(found.label(flows))
         with store.told(place):

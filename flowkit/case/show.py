@@ -44,7 +44,7 @@ def lines(case: Case) -> list[tuple[str, str]]:
         ("span", _span(case)),
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
-        ("health checks", _first_line(str(case.split))),
+        ("health checks", case.split.boundary.removeprefix("Health checks: ")),
         *(("missing", line) for line in warnings(case.ledger)),
     ]
 
@@ -100,10 +100,6 @@ def _span(case: Case) -> str:
 
 def _inside(case: Case) -> str:
     return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
-
-
-def _first_line(words: str) -> str:
-    return words.split("\n", maxsplit=1)[0]
 
 
 def _many(number: int, word: str) -> str:
