@@ -19,7 +19,7 @@ WHERE = ["interface_id", *UNIT]
 COLUMNS = [*SEEN, "reply", "packets", "bytes", "chance"]
 
 
-def assign(hist: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def assign(hist: pl.DataFrame, windows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Return the labelled sizes: unit, interface, direction, packets, bytes, window, and the chance of a check."""
     accepted = found.filter(pl.col("chance") >= DOUBT)
     if accepted.is_empty():
@@ -29,6 +29,8 @@ def assign(hist: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     rows = rows.join(_sizes(rows, accepted), on=[*UNIT, "x", "packets"], how="left")
     rows = rows.with_columns(main=pl.col("chance").is_not_null())
     rows = rows.with_columns(came=pl.col("n").filter("main").sum().over(SEEN))
+    rows = rows.join(_lengths(hist, windows), on=["interface_id", "bin"], how="left")
+    rows = rows.with_columns(pl.col("expected") * pl.col("length").fill_null(1.0))
     rows = rows.with_columns(missing=(pl.col("expected") - pl.col("came")).clip(0))
     labelled = pl.concat([_ticks(rows), _fills(rows)], how="diagonal")
     return labelled.filter(pl.col("chance") >= DOUBT).select(COLUMNS)
@@ -50,6 +52,16 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
         lo=pl.col("lo").min(),
         hi=pl.col("hi").max(),
     )
+
+
+def _lengths(hist: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """Return how much of the first and the last window of each interface the records cover: the others are whole."""
+    seen = hist.group_by("interface_id", "bin").agg(pl.col("opened").min(), pl.col("closed").max())
+    bins = pl.col("bin")
+    edge = (bins == bins.min().over("interface_id")) | (bins == bins.max().over("interface_id"))
+    edges = seen.filter(edge).join(windows, on="interface_id")
+    covered = (pl.col("closed") - pl.col("opened") + 1) / pl.col("width")
+    return edges.select("interface_id", "bin", length=covered.clip(0, 1))
 
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
@@ -97,7 +109,9 @@ def _fills(rows: pl.DataFrame) -> pl.DataFrame:
     odd = odd.with_columns(odd=pl.col("n").sum().over(SEEN))
     room = pl.col("missing") + pl.max_horizontal(pl.lit(1.0), 0.25 * pl.col("expected"))
     fits = pl.when((pl.col("odd") <= room) | ~pl.col("clocked")).then(1.0).otherwise(pl.col("missing") / pl.col("odd"))
-    return odd.with_columns(chance=FILLED * pl.col("best") * fits)
+    # Where ticks are missing, some of even a crowd of such records are the missing checks: never plainly service.
+    some = pl.when((pl.col("missing") >= 2) & (pl.col("odd") <= 8 * pl.col("missing"))).then(DOUBT).otherwise(0.0)
+    return odd.with_columns(chance=pl.max_horizontal(FILLED * pl.col("best") * fits, some))
 
 
 def _broken_form() -> pl.Expr:

@@ -41,9 +41,7 @@ class Reduced:
     ends: pl.DataFrame  # addr, port, meets: server ends among ports that need a look
     scans: pl.DataFrame  # cl, sv: pairs of addresses in which the first scans the second
     pairs: pl.DataFrame  # interface_id, srcaddr, dstaddr, n: who meets whom, on which interface
-    hist: (
-        pl.DataFrame
-    )  # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port: repeated pairs by size and window
+    hist: pl.DataFrame  # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port, opened, closed: repeated pairs by size and window
     served: pl.DataFrame  # interface_id, sv, packets, bytes, n: what each server end was sent, by whomever
 
 
@@ -201,7 +199,7 @@ def _histogram(frame: pl.LazyFrame, often: pl.DataFrame) -> pl.LazyFrame:
     packets = pl.when(small).then("packets").otherwise(0)
     size = pl.when(small).then("bytes").otherwise(0)
     return kept.group_by("interface_id", *UNIT, "reply", packets=packets, bytes=size, bin="bin").agg(
-        n=pl.len(), port=pl.col("clport").min()
+        n=pl.len(), port=pl.col("clport").min(), opened=_seconds("start").min(), closed=_seconds("end").max()
     )
 
 

@@ -50,7 +50,7 @@ def fit(flows: pl.LazyFrame, *, lb_addresses: Collection[str] | None = None) -> 
         return Split(clusters=clusters(None), nodes=nodes_of(None), boundary=boundary(None, lacking))
     reduced = reduce_flows(flows)
     found = families(reduced, lb_addresses)
-    checks = assign(reduced.hist, found)
+    checks = assign(reduced.hist, reduced.windows, found)
     return Split(
         clusters=clusters(found), nodes=nodes_of(found), boundary=boundary(found), reduced=reduced, checks=checks
     )
