@@ -19,7 +19,7 @@ _MOST = 60
 _MISSING = ["SKIPDATA", "no record"]
 
 # Height of a state's strip within its row, so that states are told apart without their colours.
-_HEIGHTS = {"OK": 0.42, "NODATA": 0.2, "SKIPDATA": 0.6, "no record": 0.06, "not yet delivered": 0.12}
+_HEIGHTS = {"OK": 0.42, "NODATA": 0.2, "SKIPDATA": 0.54, "no record": 0.06, "not yet delivered": 0.12}
 _MEANING = {
     "OK": "flows were recorded",
     "NODATA": "AWS says: no traffic",
@@ -102,8 +102,8 @@ def _strips(runs: pl.DataFrame, enis: list[str], at: Clock) -> pl.DataFrame:
     return runs.select(
         drawn("time", at),
         drawn("until", at),
-        top=place + 0.7 - half,
-        bottom=place + 0.7 + half,
+        top=place + 0.71 - half,
+        bottom=place + 0.71 + half,
         series="state",
         eni=words.column(runs["interface_id"], words.name),
         meaning=pl.col("state").replace_strict(_MEANING, default=""),

@@ -79,7 +79,8 @@ def colour(kind: str, values: Sequence[str], *, legend: bool = True) -> alt.Colo
     colours = palette(kind, values)
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     widest = 40 + 6 * max(map(len, values), default=0)
-    columns = alt.ExprRef(f"max(1, floor(width / {widest}))")  # so that a legend wraps on a phone
+    # A legend wraps on a phone. Not by `width`, which Vega still changes when the legend has been laid out.
+    columns = alt.ExprRef(f"max(1, floor((containerSize()[0] || 720) / {widest}))")
     return alt.Color("series:N", scale=scale, legend=alt.Legend(title=None, columns=columns) if legend else None)
 
 

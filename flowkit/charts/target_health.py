@@ -42,10 +42,11 @@ def target_health(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title:
 
 
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:
-    counts = [pl.col(name).cast(pl.Int64).sum() for name in (*_STATES, "service")]
+    counts = [pl.col(name).cast(pl.Int64).sum() for name in _STATES]
+    service = pl.col("service").cast(pl.Int64).max()  # the target's, said again for each of its checkers
+    summed = frame.group_by("target", "time").agg(*counts, service)
     failed, checks = pl.sum_horizontal(_FAILED), pl.sum_horizontal(_STATES)
-    summed = frame.group_by("target", "time").agg(counts).with_columns(failed=failed, checks=checks)
-    return summed.sort("target", "time")
+    return summed.with_columns(failed=failed, checks=checks).sort("target", "time")
 
 
 @dataclass(frozen=True)
