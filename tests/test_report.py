@@ -37,9 +37,10 @@ SPEC = {
 
 
 def book(*cells: Any, tagged: bool = True) -> Any:
+    title = new_markdown_cell("# What *happened*", id="title")
     first = new_code_cell(DEFAULTS, id="defaults", metadata={"tags": ["parameters"]} if tagged else {})
     return new_notebook(
-        cells=[first, *(new_code_cell(c, id=f"c{i}") if isinstance(c, str) else c for i, c in enumerate(cells))]
+        cells=[title, first, *(new_code_cell(c, id=f"c{i}") if isinstance(c, str) else c for i, c in enumerate(cells))]
     )
 
 
@@ -84,7 +85,7 @@ class TestRunning:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "logs.txt").write_text("2 lines")
-        saved(tmp_path, new_markdown_cell("# What *happened*", id="m"), "open(source).read()")
+        saved(tmp_path, "open(source).read()")
         made = report("small.ipynb", "out/page.html", source="logs.txt", start="2026-05-14 23:00", tz="Asia/Tokyo")
         html = made.read_text("utf-8")
         text = Texts(html).text
@@ -302,17 +303,17 @@ class TestLab:
         made = prepare(
             "s3://b/k", tmp_path / "case", notebook=saved(tmp_path), start="2026-05-14 23:00", tz="Asia/Tokyo"
         )
-        assert read(made).cells[0].source == (
+        assert read(made).cells[1].source == (
             "source = 's3://b/k'  # where the logs are\nstart = '2026-05-14 23:00'\nend = None\n"
             "tz = 'Asia/Tokyo'\ncache = None\ntop = 5  # rows\nfields = None"
         )
 
     def test_a_default_that_spans_lines_is_replaced_whole(self) -> None:
         notebook = book()
-        notebook.cells[0].source = 'source = "a é" + \\\n    "b"  # the logs\ntz: str = "é"; top = 3'
+        notebook.cells[1].source = 'source = "a é" + \\\n    "b"  # the logs\ntz: str = "é"; top = 3'
         fill(notebook, {"source": "C:\\new\\logs", "tz": "Europe/Paris", "top": 12})
         assert (
-            notebook.cells[0].source == "source = 'C:\\\\new\\\\logs'  # the logs\ntz: str = 'Europe/Paris'; top = 12"
+            notebook.cells[1].source == "source = 'C:\\\\new\\\\logs'  # the logs\ntz: str = 'Europe/Paris'; top = 12"
         )
 
     def test_a_local_source_is_found_from_the_case_folder(
@@ -320,7 +321,7 @@ class TestLab:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         made = prepare("logs/**/*.gz", "case", notebook=saved(tmp_path))
-        assert read(made).cells[0].source.startswith(f"source = {str(tmp_path / 'logs/**/*.gz')!r}")
+        assert read(made).cells[1].source.startswith(f"source = {str(tmp_path / 'logs/**/*.gz')!r}")
 
     def test_a_notebook_that_is_there_is_never_written_over(self, tmp_path: Path) -> None:
         path, case = saved(tmp_path), tmp_path / "case"

@@ -13,7 +13,7 @@ from typing import Any
 
 from flowkit import errors
 from flowkit.errors import FlowkitError, NotebookError
-from flowkit.reporting.notebook import code_cell, numbered
+from flowkit.reporting.notebook import OURS, code_cell, numbered
 from flowkit.reporting.outputs import CHART
 
 # rfc3987_syntax comes with JupyterLab; jsonschema builds its 35 parsers on import (1 s), and nobody here asks for them.
@@ -35,13 +35,14 @@ def run(notebook: Any, *, progress: Callable[[int, int], None] | None = None) ->
     `progress(done, all)` is called after each code cell. A cell that raises one of flowkit's own errors raises it
     here again; any other failure is a `NotebookError` with the number of the cell.
     """
+    notebook.cells.insert(0, code_cell(_PRELUDE, f"{OURS}hidden"))
+    cells = list(numbered(notebook))
     with _client(notebook) as client:
-        _execute(client, 0, 0, code_cell(_PRELUDE, "flowkit-hidden"))
-        cells = list(numbered(notebook))
-        for done, (place, number, cell) in enumerate(cells, start=1):
+        for done, (place, number, cell) in enumerate(cells):
             _execute(client, number, place, cell)
-            if progress:
-                progress(done, len(cells))
+            if progress and done:
+                progress(done, len(cells) - 1)
+    del notebook.cells[0]
 
 
 def _execute(client: Any, number: int, place: int, cell: Any) -> None:

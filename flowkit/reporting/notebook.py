@@ -16,7 +16,7 @@ from typing import Any
 from flowkit.errors import NotebookError
 
 PARAMETERS = "parameters"
-_INJECTED = "flowkit-parameters"
+OURS = "flowkit-"
 
 
 def find(notebook: str | Path) -> Path:
@@ -103,7 +103,7 @@ def numbered(notebook: Any) -> Iterator[tuple[int, int, Any]]:
     number = 0
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
-            number += cell.get("id") != _INJECTED
+            number += not str(cell.get("id")).startswith(OURS)
             yield place, number, cell
 
 
@@ -118,7 +118,7 @@ def inject(notebook: Any, values: Mapping[str, object]) -> None:
     """Put a cell that sets `values` right after the cell tagged `parameters`."""
     place = notebook.cells.index(parameter_cell(notebook)) + 1
     source = "\n".join(f"{name} = {literal(values[name], name)}" for name in sorted(values))
-    notebook.cells.insert(place, code_cell(source, _INJECTED))
+    notebook.cells.insert(place, code_cell(source, f"{OURS}parameters"))
 
 
 def fill(notebook: Any, values: Mapping[str, object]) -> None:
