@@ -84,12 +84,12 @@ def colour(kind: str, values: Sequence[str], *, legend: bool = True) -> alt.Colo
     return alt.Color("series:N", scale=scale, legend=alt.Legend(title=None, columns=columns) if legend else None)
 
 
-def data(rows: pl.DataFrame | list[dict[str, Any]]) -> alt.Data:
+def data(rows: pl.DataFrame | list[dict[str, Any]]) -> alt.InlineData:
     """Return rows as the data of a chart. Their fields have our names, so no name from the logs is ever parsed."""
     import altair as alt
 
     values = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
-    return alt.Data(values=values)  # type: ignore[no-untyped-call]
+    return alt.InlineData(values=values)
 
 
 def lines(text: str, width: int = 62) -> list[str]:
