@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         target_health,
         timeline,
     )
-    from flowkit.report import report
+    from flowkit.reporting import report
     from flowkit.scanning import scan
     from flowkit.widgets import Explorer
 
@@ -40,7 +40,7 @@ _HOMES = {
     "load": "flowkit.case",
     "peers": "flowkit.questions",
     "rejected": "flowkit.questions",
-    "report": "flowkit.report",
+    "report": "flowkit.reporting",
     "samples": "flowkit.bundled",
     "scan": "flowkit.scanning",
     "sizes": "flowkit.questions",

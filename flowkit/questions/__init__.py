@@ -1,9 +1,21 @@
 """Questions: flows in, a small sorted table out, lazy on both sides. A chart has the name of the table it draws."""
 
 from flowkit.questions.aggregation import aggregation
+from flowkit.questions.findings import Findings, findings
+from flowkit.questions.health import health_changes, target_health
 from flowkit.questions.peers import peers
 from flowkit.questions.rejected import rejected
 from flowkit.questions.sizes import sizes
 from flowkit.questions.timeline import timeline
 
-__all__ = ["aggregation", "peers", "rejected", "sizes", "timeline"]
+__all__ = [
+    "Findings",
+    "aggregation",
+    "findings",
+    "health_changes",
+    "peers",
+    "rejected",
+    "sizes",
+    "target_health",
+    "timeline",
+]

@@ -1,0 +1,153 @@
+"""The case in sentences that a colleague can read: what the flow logs say, and what they cannot."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from flowkit.case import Case
+from flowkit.case.coverage import width
+from flowkit.case.show import read, warnings
+from flowkit.questions.health import health_changes
+from flowkit.questions.rejected import rejected
+from flowkit.times import Clock
+
+_STATES = {
+    "refused": "refused its health checks",
+    "unreachable": "did not answer its health checks",
+    "slow": "answered its health checks with retransmissions",
+    "answering": "answered its health checks",
+    "no checks seen": "was sent no health checks",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Findings:
+    """Sentences, in the order in which they matter; a list for the eye and for the next cell."""
+
+    sentences: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sentences)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"- {sentence}" for sentence in self.sentences)
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.sentences)
+        return f'<ul class="flowkit-findings">{items}</ul>'
+
+
+def findings(case: Case) -> Findings:
+    """Return what the case shows, in sentences: targets' health, what was rejected, what is missing.
+
+    Times are in the case's zone. Nothing is said that the records do not show; what they cannot show is said too.
+
+    >>> import flowkit as fk
+    >>> case = fk.load(fk.samples("incident"), tz="Asia/Tokyo", cache=False)
+    >>> print(list(findings(case))[0])
+    10.45.1.102:80 refused its health checks from 01:09:51 to 01:11:51 (...
+    """
+    if not case.facts["flows"]:
+        return Findings((f"There is no flow in this span: {read(case.ledger)}.", *_missing(case)))
+    return Findings((*_health(case), *_rejects(case), *_checks(case), *_missing(case)))
+
+
+def _health(case: Case) -> Iterator[str]:
+    changes = health_changes(case.flows).collect()
+    if changes.is_empty():
+        yield "No health checks were found, so the targets' health cannot be told from these records."
+    steady = 0
+    for (target,), runs in changes.sort("target", "start").group_by("target", maintain_order=True):
+        rows = runs.rows(named=True)
+        if all(row["state"] == "answering" for row in rows):
+            steady += 1
+        else:
+            yield f"{target} {_story(rows, case.clock)}."
+    if steady:
+        others = "other target" if steady < changes["target"].n_unique() else "target"
+        yield f"{_count(steady, others)} answered health checks all along."
+
+
+def _story(rows: list[dict[str, Any]], clock: Clock) -> str:
+    """Return the states of one target in the order of time, the leading healthy one left unsaid."""
+    told = rows[1:] if rows[0]["state"] == "answering" else rows
+    parts: list[str] = []
+    for i, row in enumerate(told):
+        start, last = clock.show(row["start"], "%H:%M:%S"), i == len(told) - 1
+        what = _STATES[row["state"]]
+        if row["state"] == "answering" and parts:
+            parts.append(f"and answered again from {start}")
+        else:
+            until = "to the end" if last else f"to {clock.show(row['end'], '%H:%M:%S')}"
+            checks = (
+                f" ({_count(row['checks'], 'check')} from {_count(row['checkers'], 'checker')})"
+                if row["checks"]
+                else ""
+            )
+            parts.append(f"{what} from {start} {until}{checks}")
+    return ", then ".join(parts).replace(", then and ", ", and ")
+
+
+def _rejects(case: Case) -> Iterator[str]:
+    names = case.flows.collect_schema().names()
+    if "action" not in names:
+        yield "These logs have no action field, so they do not say what was rejected."
+        return
+    table = rejected(case.flows, n=1).collect()
+    total = int(table["flows"].sum())
+    if not total:
+        yield "Nothing was rejected."
+        return
+    first = table.row(0, named=True)
+    since, until = (case.clock.show(first[c], "%H:%M:%S") for c in ("first_seen", "last_seen"))
+    yield (
+        f"{_count(total, 'flow')} {'was' if total == 1 else 'were'} rejected, the largest group {first['flows']:,} "
+        f"from {first['srcaddr']} to {first['dstaddr']}:{first['dstport']} ({since} to {until}; {first['reason']})."
+    )
+
+
+def _checks(case: Case) -> Iterator[str]:
+    counts = dict(case.flows.group_by("kind").len().collect(engine="streaming").iter_rows())
+    shares = [f"{counts.get(k, 0):,} {w}" for k, w in _KINDS.items() if counts.get(k)]
+    yield f"Of {_count(case.facts['flows'], 'flow record')}, {', '.join(shares)}. {case.split.boundary}"
+
+
+_KINDS = {
+    "health-check": "are health checks",
+    "service": "are service",
+    "uncertain": "are uncertain",
+    "other": "are something else (rejected, scans, not TCP)",
+}
+
+
+def _missing(case: Case) -> Iterator[str]:
+    for sentence in warnings(case.ledger):
+        yield f"{sentence[0].upper()}{sentence[1:]}."
+    if case.facts["flows"]:
+        minutes = width(case.start, case.end) // timedelta(minutes=1)
+        silent = case.coverage().filter(pl.col("state").is_in(list(_SILENCE)))
+        lost = silent.group_by("state").agg(pl.len(), pl.col("interface_id").n_unique()).sort("state").collect()
+        for state, bins, interfaces in lost.iter_rows():
+            place = f"{_count(bins * minutes, 'minute')} in all on {_count(interfaces, 'interface')}"
+            yield f"{_SILENCE[state]} for {place}."
+    yield (
+        "Flow logs cannot show payload, processes or who spoke first within a window; "
+        "what is not in them may still have happened."
+    )
+
+
+_SILENCE = {
+    "no record": "There is no record at all, neither a flow nor NODATA,",
+    "SKIPDATA": "AWS left records out",
+    "not yet delivered": "Records may still be on their way",
+}
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

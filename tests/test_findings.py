@@ -1,0 +1,53 @@
+"""The case in sentences: to the minute, in the user's zone, and honest about what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from records import FLOW, NODATA, SKIPDATA, Writer
+
+import flowkit as fk
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    case = fk.load(fk.samples("incident"), tz="Asia/Tokyo", cache=tmp_path_factory.mktemp("cache"))
+    return list(fk.findings(case))
+
+
+def test_the_incident_is_told_to_the_minute(sentences: list[str]) -> None:
+    """Killed at minute 4.9 (01:09:47 in Tokyo), cut off at 7.0 (01:11:53), back at 10.1 (01:14:58)."""
+    first = sentences[0]
+    assert first.startswith("10.45.1.102:80 refused its health checks from 01:09:")
+    assert "then did not answer its health checks from 01:11:" in first
+    assert "and answered again from 01:14:" in first
+
+
+def test_nobody_else_is_accused(sentences: list[str]) -> None:
+    assert sentences[1] == "2 other targets answered health checks all along."
+    assert [s for s in sentences if s.startswith("10.")] == sentences[:1]
+
+
+def test_what_the_logs_cannot_show_is_said(sentences: list[str]) -> None:
+    assert sentences[-1].startswith("Flow logs cannot show payload")
+
+
+def test_loss_and_silence_are_findings(written: Writer, cache_folder: Path) -> None:
+    case = fk.load(written("a.log", FLOW, SKIPDATA, "2 torn"), cache=cache_folder)
+    words = repr(fk.findings(case))
+    assert "No health checks were found" in words
+    assert "1 SKIPDATA record: AWS left records out, so every count is a lower bound." in words
+    assert "1 malformed line: see case.quarantine." in words
+
+
+def test_a_span_without_flows_is_one_finding(written: Writer, cache_folder: Path) -> None:
+    first = next(iter(fk.findings(fk.load(written("a.log", NODATA), cache=cache_folder))))
+    assert first == "There is no flow in this span: 1 object, 1 line = 0 flows + 1 NODATA."
+
+
+def test_findings_in_a_notebook_are_escaped(written: Writer, cache_folder: Path) -> None:
+    bad = FLOW.replace("10.0.0.1", "<img/src=x>").replace("ACCEPT", "REJECT")
+    shown = fk.findings(fk.load(written("a.log", bad), cache=cache_folder))._repr_html_()
+    assert "&lt;img/src=x&gt;" in shown
+    assert "<img" not in shown
