@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowkit.errors import FlowkitError
 
@@ -123,7 +123,7 @@ def _looked_for(given: argparse.Namespace) -> None:
     find(given.source, *span(given.start, given.end, given.tz))
 
 
-def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, object]:
+def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, Any]:
     names = ("source", "start", "end", "tz", "cache", "fields")
     return {name: getattr(given, name) for name in names if source or name != "source"}
 

@@ -1,8 +1,9 @@
 """Time: UTC inside, the user's zone outside.
 
-Tables hold `Datetime("ms", "UTC")`. Charts draw the clock of the zone the user named; because Vega only knows UTC and the
-browser's own zone, a chart gets its times moved by the zone's offset at the start of the span and is drawn as UTC. The
-offset is fixed for the whole picture, so it can be taken back exactly (a brush gives true times), and its name is in view.
+Tables hold `Datetime("ms", "UTC")`. Charts draw the clock of the zone the user named; because Vega only knows UTC and
+the browser's own zone, a chart gets its times moved by the zone's offset at the start of the span and is drawn as UTC.
+The offset is fixed for the whole picture, so it can be taken back exactly (a brush gives true times), and its name is
+in view.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def zone(tz: str) -> ZoneInfo:
     zoneinfo.ZoneInfo(key='Asia/Tokyo')
     >>> zone("Tokio")
     Traceback (most recent call last):
-    flowkit.errors.TimeError: no time zone is called 'Tokio': use an IANA name such as 'Asia/Tokyo', 'Europe/Paris' or 'UTC'
+    flowkit.errors.TimeError: no time zone is called 'Tokio': use an IANA name such as 'Asia/Tokyo', ...
     """
     try:
         return ZoneInfo(tz)
@@ -42,7 +43,7 @@ def to_utc(moment: str | datetime | None, tz: str = "UTC", *, name: str = "time"
     datetime.datetime(2026, 5, 14, 23, 0, tzinfo=datetime.timezone.utc)
     >>> to_utc("yesterday", name="start")
     Traceback (most recent call last):
-    flowkit.errors.TimeError: start 'yesterday' is not a time: write it as '2026-05-14 23:00' or '2026-05-14T23:00+09:00'
+    flowkit.errors.TimeError: start 'yesterday' is not a time: write it as '2026-05-14 23:00' or ...
     """
     if moment is None or moment == "":
         return None

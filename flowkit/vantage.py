@@ -18,7 +18,8 @@ def mark(flows: pl.LazyFrame) -> pl.LazyFrame:
     A connection through a load balancer is two hops, client to load balancer and load balancer to target; each hop is
     counted once. Records without an address or interface are all counted.
 
-    >>> flows = pl.LazyFrame({"interface_id": ["eni-a", "eni-a", "eni-b"], "srcaddr": ["10.0.0.1", "10.0.0.2", "10.0.0.1"],
+    >>> flows = pl.LazyFrame({"interface_id": ["eni-a", "eni-a", "eni-b"],
+    ...                       "srcaddr": ["10.0.0.1", "10.0.0.2", "10.0.0.1"],
     ...                       "dstaddr": ["10.0.0.2", "10.0.0.1", "10.0.0.2"]})
     >>> mark(flows).collect()["once"].to_list()
     [True, True, False]

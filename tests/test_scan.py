@@ -93,7 +93,7 @@ def stamped(time: str) -> str:
 
 @pytest.mark.filterwarnings("error")
 def test_only_objects_that_can_hold_the_span_are_opened(written: Writer) -> None:
-    """Ten minutes of a day: slots from 10 minutes before to 30 minutes after; any other, opened, would be no flow log."""
+    """Ten minutes of a day: slots from 10 minutes before to 30 after; any other, if opened, is no flow log."""
     near = ["1555", "1600", "1605", "1610", "1615", "1620", "1625", "1630", "1635"]
     for minutes in range(0, 24 * 60, 5):
         slot = f"{minutes // 60:02d}{minutes % 60:02d}"
@@ -104,7 +104,7 @@ def test_only_objects_that_can_hold_the_span_are_opened(written: Writer) -> None
 
 def test_a_span_that_no_object_can_hold_is_loud(written: Writer) -> None:
     path = written(stamped("1620"), HEADER, FLOW)
-    with pytest.raises(SourceError, match="none of the 1 objects .* from 2026-11-23 16:20 UTC to 2026-11-23 16:25"):
+    with pytest.raises(SourceError, match=r"none of the 1 objects .* from 2026-11-23 16:20 UTC to 2026-11-23 16:25"):
         fk.scan(path.parent, start="2026-11-24 00:00")
 
 

@@ -35,7 +35,8 @@ def records(number: int, seed: int, begin: datetime) -> pl.DataFrame:
         "2 123456789010 eni-{} 10.0.{}.{} 10.1.{}.{} {} {} 6 {} {} {} {} {} OK",
         pl.col("eni").cast(pl.String).str.zfill(17), "net", "host", "net", "peer", "srcport",
         pl.col("dstport").replace_strict({0: 80, 1: 443, 2: 5432}), "packets", pl.col("packets") * pl.col("size"),
-        "start", pl.col("start") + pl.col("length"), pl.when(pl.col("accept") > 0).then(pl.lit("ACCEPT")).otherwise(pl.lit("REJECT")),
+        "start", pl.col("start") + pl.col("length"),
+        pl.when(pl.col("accept") > 0).then(pl.lit("ACCEPT")).otherwise(pl.lit("REJECT")),
     )  # fmt: skip
     return frame.select(line=line)
 
