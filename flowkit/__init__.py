@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flowkit import charts
     from flowkit.bundled import samples
-    from flowkit.case import Case, load
+    from flowkit.case.case import Case
+    from flowkit.case.load import load
     from flowkit.errors import FlowkitError
-    from flowkit.questions import (
-        findings,
-        health_changes,
-        peers,
-        rejected,
-        sizes,
-        target_health,
-        timeline,
-    )
+    from flowkit.questions.findings import findings
+    from flowkit.questions.health import health_changes, target_health
+    from flowkit.questions.peers import peers
+    from flowkit.questions.rejected import rejected
+    from flowkit.questions.sizes import sizes
+    from flowkit.questions.timeline import timeline
     from flowkit.reporting import report
     from flowkit.scanning import scan
     from flowkit.widgets import Explorer
