@@ -28,7 +28,7 @@ class Controls:
             description="kind",
             tooltip="Several with Ctrl or Shift; none chosen is all of them",
         )
-        self.action = W.Dropdown(options=[("all", None), *((a, a) for a in facts.actions)], description="action")
+        self.action = W.Dropdown(options=[("all", ""), *((a, a) for a in facts.actions)], description="action")
         self.vantage = W.Dropdown(
             options=[(_WORDS.get(vantage, vantage), vantage) for vantage in facts.vantages],
             description="seen by",
@@ -38,7 +38,7 @@ class Controls:
         self.by = W.Dropdown(options=facts.dimensions, description="by", tooltip="What the colours and bars stand for")
         self.top = W.IntSlider(value=10, min=3, max=30, description="top", continuous_update=False)
         for control in (*self.filters, self.start, self.end):
-            control.layout.width, control.style.description_width = "216px", "54px"
+            control.layout.width, control.style.description_width = "218px", "62px"
         for control, offered in ((self.kind, facts.kinds), (self.action, facts.actions)):
             control.layout.display = None if offered else "none"
 
@@ -73,7 +73,7 @@ def _slider(span: Span) -> Any:
         index=(0, len(steps) - 1),
         description="range",
         continuous_update=False,
-        style={"description_width": "54px"},
+        style={"description_width": "62px"},
         layout=W.Layout(width="560px"),
     )
 

@@ -17,7 +17,7 @@ from flowkit.errors import FlowkitError, QuestionError
 from flowkit.times import clock
 from flowkit.widgets.controls import Controls
 from flowkit.widgets.facts import Facts, look
-from flowkit.widgets.picture import BRUSH, draw
+from flowkit.widgets.picture import BRUSH, DRAWN, draw
 from flowkit.widgets.span import Ends, Span
 from flowkit.widgets.view import View
 
@@ -107,7 +107,10 @@ class Explorer:
         alt.JupyterChart.enable_offline(True)
         # max_wait: nothing is sent while the mouse still moves, because the answer redraws the chart under it.
         options = {"actions": False, "renderer": "svg", "ast": True}
-        chart = alt.JupyterChart(self.picture.chart, debounce_wait=250, max_wait=False, embed_options=options)
+        drawn = alt.VConcatChart.from_dict(self.picture.spec)
+        chart = alt.JupyterChart(drawn, debounce_wait=250, max_wait=False, embed_options=options)
+        # The browser is to listen to what every picture has, and not to a legend that an empty one lacks.
+        chart._vl_selections = {name: chart._vl_selections[name] for name in (BRUSH, DRAWN)}
         # The widget's own trait: `chart.selections` is another object after each change of the chart.
         chart.observe(lambda change: self._on_brush(change["new"]), "_vl_selections")
         return chart
@@ -145,7 +148,7 @@ class Explorer:
         return replace(
             self._view,
             kinds=() if every_kind else knobs.kind.value,
-            action=knobs.action.value,
+            action=knobs.action.value or None,
             vantage=knobs.vantage.value,
             measure=knobs.measure.value,
             by=knobs.by.value,
@@ -178,7 +181,9 @@ class Explorer:
             self.controls.show(ends, self._span)
             self._paste.children[0].value = f"<pre>{html.escape(self.code or 'nothing is left out')}</pre>"
             if "chart" in vars(self):  # it is made when it is first looked at, which a report never does
-                self.chart.chart = self.picture.chart
+                self.chart.spec = (
+                    self.picture.spec
+                )  # not .chart: checking it against the schema takes longer than all else
         finally:
             self._quiet = False
         self.note.value = _status(self._summary())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,8 +17,9 @@ from flowkit.widgets.span import Span
 from flowkit.widgets.view import ALL, View
 
 BRUSH = "brush"
-_DRAWN = "drawn"
+DRAWN = "drawn"
 _WIDTH, _GAP = 860, 40
+_OF_A_WHOLE = ("$schema", "autosize", "config", "datasets", "params")
 _PAIRS = ("srcaddr", "dstaddr")
 
 
@@ -35,16 +37,21 @@ class Picture:
     """Where the brush stands: nowhere, or from when to when in milliseconds of the clock shown."""
 
     @property
-    def chart(self) -> Any:
-        """The three charts as one Altair chart, with the brush where the view's time range is."""
-        import altair as alt
-
+    def spec(self) -> dict[str, Any]:
+        """The Vega-Lite specification of the three as one chart, with the brush where the view's time range is."""
         half = (_WIDTH - _GAP) // 2
-        top = _lit(_part(self.timeline, _WIDTH)).add_params(*self._params())
-        below = alt.hconcat(_part(self.sizes, half), _part(self.peers, half), spacing=_GAP)
-        below = below.resolve_scale(color="independent")
-        whole = alt.vconcat(top, below, config=self.timeline.chart.config, description=self.alt)
-        return whole.resolve_scale(color="independent")
+        wholes = [_sized(self.timeline, _WIDTH), _sized(self.sizes, half), _sized(self.peers, half)]
+        top, *below = [{key: value for key, value in whole.items() if key not in _OF_A_WHOLE} for whole in wholes]
+        params = [*({**p, "views": ["timeline"]} for p in wholes[0].get("params", [])), self._brush, self._drawn]
+        apart = {"scale": {"color": "independent"}}
+        return {
+            "config": wholes[0]["config"],
+            "datasets": {name: rows for whole in wholes for name, rows in whole.get("datasets", {}).items()},
+            "description": self.alt,
+            "params": params,
+            "vconcat": [_lit(top, params), {"hconcat": below, "spacing": _GAP, "resolve": apart}],
+            "resolve": apart,
+        }
 
     @property
     def alt(self) -> str:
@@ -53,20 +60,21 @@ class Picture:
 
     def told(self, selections: Mapping[str, Any]) -> bool:
         """Return whether the browser speaks of this picture, and not of one it showed a moment ago."""
-        drawn = (selections.get(_DRAWN) or {}).get("value")
-        return BRUSH in selections and (not drawn or drawn[_DRAWN] == [self.number])
+        drawn = (selections.get(DRAWN) or {}).get("value")
+        return BRUSH in selections and (not drawn or drawn[DRAWN] == [self.number])
 
-    def _params(self) -> list[Any]:
-        """Return the brush, and a selection nobody can change, by which the browser says which picture it shows."""
-        import altair as alt
+    @property
+    def _brush(self) -> dict[str, Any]:
+        look = {"fill": INK, "fillOpacity": 0.2, "stroke": INK, "strokeOpacity": 0.9}
+        drag = {"type": "interval", "encodings": ["x"], "mark": look}
+        stands = {"value": {"x": list(self.brush)}} if self.brush else {}
+        return {"name": BRUSH, "select": drag, "views": ["timeline"], **stands}
 
-        stands: Any = {"x": list(self.brush)} if self.brush else alt.Undefined
-        look = alt.BrushConfig(fill=INK, fillOpacity=0.2, stroke=INK, strokeOpacity=0.9)
-        number = [{_DRAWN: self.number}]
-        return [
-            alt.selection_interval(name=BRUSH, encodings=["x"], value=stands, mark=look),
-            alt.selection_point(name=_DRAWN, fields=[_DRAWN], value=number, on="never", clear=False),
-        ]
+    @property
+    def _drawn(self) -> dict[str, Any]:
+        """A selection that nobody can change, by which the browser says which picture it shows."""
+        fixed = {"type": "point", "fields": [DRAWN], "on": "never", "clear": False}
+        return {"name": DRAWN, "select": fixed, "views": ["timeline"], "value": [{DRAWN: self.number}]}
 
 
 def draw(flows: pl.LazyFrame, view: View, span: Span, *, number: int = 0) -> Picture:
@@ -111,16 +119,24 @@ def _colours(by: str | None, names: list[str]) -> str | None:
     return by if by in ("kind", "action") else "kind" if "kind" in names else None
 
 
-def _lit(timeline: Any) -> Any:
-    """Return the timeline with its bars outside the brush faded, as those that its legend does not choose."""
-    chosen: dict[str, Any] = {"and": [{"param": name} for name in (*(p.name for p in timeline.params), BRUSH)]}
-    return timeline.encode(opacity={"condition": {"test": chosen, "value": 1}, "value": 0.25})
+def _lit(timeline: dict[str, Any], params: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the timeline by its name, with the bars faded that its brush or its legend does not choose."""
+    chosen = {"and": [{"param": param["name"]} for param in params if param["name"] != DRAWN]}
+    opacity = {"condition": {"test": chosen, "value": 1}, "value": 0.25}
+    return {**timeline, "name": "timeline", "encoding": {**timeline["encoding"], "opacity": opacity}}
 
 
-def _part(figure: Figure, width: int) -> Any:
-    """Return a figure's chart as a part of a larger one: as wide as told, without what only a whole may say."""
-    import altair as alt
+def _sized(figure: Figure, width: int) -> dict[str, Any]:
+    """Return the specification of a figure's chart, as wide as told."""
+    return {**_numbered(figure.spec, width), "width": width}
 
-    part = figure.chart.copy()
-    part.config = part.autosize = alt.Undefined
-    return part.properties(width=width)
+
+def _numbered(node: Any, width: int) -> Any:
+    """Return a specification with its width as a number in expressions: a part has no signal of that name."""
+    if isinstance(node, list):
+        return [_numbered(item, width) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.keys() == {"expr"}:
+        return {"expr": re.sub(r"\bwidth\b", str(width), node["expr"])}
+    return {key: value if key == "datasets" else _numbered(value, width) for key, value in node.items()}

@@ -90,11 +90,12 @@ class Span:
         return self.nearest((low, high))
 
     def to_brush(self, ends: Ends, drawn: Clock) -> tuple[int, ...]:
-        """Return where a brush stands for a time range, its end just before the next bin; nowhere for an open one."""
+        """Return where a brush stands for a time range: around every bin in it, and nowhere for an open one."""
         if ends == (None, None):
             return ()
-        first, last = ends[0] or self.start, (ends[1] or self.end) - _MS
-        return tuple((moment + drawn.offset - _EPOCH) // _MS for moment in (first, last))
+        first, last = ends[0] or self.start, ends[1] or self.end
+        begun = max(step for step in self.steps if step <= first)
+        return tuple((moment + drawn.offset - _EPOCH) // _MS for moment in (begun, last - _MS))
 
     def show(self, moment: datetime, fmt: str = "%Y-%m-%d %H:%M:%S") -> str:
         """Return a moment as the panel's clock shows it."""
