@@ -36,9 +36,9 @@ def target_health(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFr
     Returns
     -------
     Columns `target` ("10.0.1.102:80", IPv6 "[fd00::1]:80"), `checker` (its address), `time` (start of the bin), the
-    checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come in time),
-    `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum; `service`, the records of
-    service towards the target; `state`: "answering", "slow", "refused", "unreachable" or "no checks seen". Sorted by
+    checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come),
+    `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum; `service`, the records
+    of service towards the target; `state`: "answering", "slow", "refused", "unreachable" or "no checks seen". Sorted by
     target, checker, time. A bin in which no check was due keeps the state before it.
 
     Raises
@@ -71,8 +71,14 @@ def health_changes(flows: pl.LazyFrame) -> pl.LazyFrame:
     Columns `target`, `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service` (records of
     service towards the target meanwhile); sorted by target and start. Raises `QuestionError` like `target_health`.
 
-    >>> health_changes(pl.LazyFrame(schema=dict.fromkeys(NEEDED, pl.String))).collect_schema().names()
-    ['target', 'state', 'start', 'end', 'checks', 'checkers', 'service']
+    >>> from datetime import UTC, datetime
+    >>> flows = pl.LazyFrame({"interface_id": "eni-a", "protocol": 6, "kind": "health-check", "srcaddr": "10.0.0.9",
+    ...     "start": [datetime(2026, 5, 14, 0, minute, tzinfo=UTC) for minute in (0, 0, 1, 1, 1)],
+    ...     "end": [datetime(2026, 5, 14, 0, minute, tzinfo=UTC) for minute in (0, 0, 1, 1, 1)],
+    ...     "dstaddr": "10.0.1.1", "srcport": [40000, 40002, 40004, 40006, 40008], "dstport": 80,
+    ...     "packets": [4, 4, 1, 1, 1], "bytes": [216, 216, 60, 60, 60]})
+    >>> health_changes(flows).select("target", "state", pl.col("start").dt.minute()).collect().rows()
+    [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
     health = _health(flows, None)
     whole = health.group_by("target", "time").agg(
@@ -100,7 +106,7 @@ def _health(flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
 
 
 def _timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
-    """Return the records with `_bin` and `_width` (ms): bins by the middle of each record, which its window contains."""
+    """Return the records with `_bin` and `_width` (ms): each in the bin of its middle, which its window contains."""
     middle = (pl.col("start").dt.epoch("ms") + pl.col("end").dt.epoch("ms")) // 2
     if every is not None:
         return seen.with_columns(_width=pl.lit(_millis(every))).with_columns(_bin=middle // pl.col("_width"))
@@ -108,18 +114,15 @@ def _timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.Laz
     # The widest window among the interfaces: a bin that holds whole windows of all. Where nothing tells, a minute.
     width = windows.select(_width=pl.col("window_s").max().fill_null(60).cast(pl.Int64) * 1000)
     seen = seen.join(width, how="cross")
-    # Windows that all records of an interface share have a grid of their own: each goes whole into the bin it is nearest.
+    # Windows that all records of an interface share have a grid of their own, and each is a bin.
     angle = middle % pl.col("_width") * (2 * math.pi) / pl.col("_width")
     mean = pl.arctan2(angle.sin().sum(), angle.cos().sum()) / (2 * math.pi) * pl.col("_width").first()
     centre = (
         seen.group_by("interface_id").agg(_centre=mean).join(windows.filter("shared"), on="interface_id", how="semi")
     )
     seen = seen.join(centre, on="interface_id", how="left")
-    half = pl.col("_width") / 2
-    nearest = (
-        (middle - pl.col("_centre") + half) // pl.col("_width") * pl.col("_width") + pl.col("_centre").clip(0)
-    ).cast(pl.Int64)
-    return seen.with_columns(_bin=pl.coalesce(nearest, middle) // pl.col("_width")).drop("_centre")
+    nearest = ((middle - pl.col("_centre") + pl.col("_width") / 2) // pl.col("_width")).cast(pl.Int64)
+    return seen.with_columns(_bin=pl.coalesce(nearest, middle // pl.col("_width"))).drop("_centre")
 
 
 def _millis(every: str) -> int:
@@ -135,8 +138,8 @@ def _connections(checks: pl.LazyFrame) -> pl.LazyFrame:
     forth = (pl.col("srcaddr") < pl.col("dstaddr")) | (
         (pl.col("srcaddr") == pl.col("dstaddr")) & (pl.col("srcport") < pl.col("dstport"))
     )
-    ends = {"one": pl.when(forth).then(src).otherwise(dst), "two": pl.when(forth).then(dst).otherwise(src)}
-    return checks.group_by("_bin", "_width", **ends).agg(
+    one, two = pl.when(forth).then(src).otherwise(dst), pl.when(forth).then(dst).otherwise(src)
+    return checks.group_by("_bin", "_width", one.alias("one"), two.alias("two")).agg(
         *(
             pl.col(name).filter(side).sum().alias(f"{name}_{way}")
             for name in ("packets", "bytes")

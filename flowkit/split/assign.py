@@ -40,17 +40,20 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
     """Return per pair how many ticks a window should hold, and whether the pair has nothing but checks."""
     # A pair whose own count is disturbed borrows the pace of the source's other targets.
     steady = pl.col("rate").filter(pl.col("F") < STEADY).median().over("cl", "sp")
-    pace = pl.when((pl.col("F") > 0.5) & steady.is_not_null()).then(steady).otherwise("rate")
+    accepted = accepted.with_columns(steady=steady)
+    borrows = (pl.col("F") > 0.5) & pl.col("steady").is_not_null()
+    pace = pl.when(borrows).then("steady").otherwise("rate")
     own = pace * (1 - pl.col("told").clip(0, 1))
     return accepted.group_by(*UNIT, "reply").agg(
         pl.col("h").first(),
         expected=own.sum(),
         alone=pl.col("single").any(),
-        clocked=(pl.col("even") >= STEADY).any(),
-        jitter=(pl.col("F").clip(0, 1) * pace).sum().sqrt(),
+        clocked=((pl.col("even") >= STEADY) | borrows).any(),
+        jitter=(pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1)) * pace).sum().sqrt(),
         best=pl.col("chance").max(),
         lo=pl.col("lo").min(),
         hi=pl.col("hi").max(),
+        heavy=pl.col("usual_bytes").max(),
     )
 
 
@@ -79,14 +82,17 @@ def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
     main = main.join(usual, on=[*WHERE, "packets", "bytes"], how="left").join(
         _windows(rows, full & pl.col("main")), on=WHERE, how="left"
     )
-    per_window = pl.col("usual").fill_null(0) / pl.col("windows")
+    # Where a shape comes no more often than in calm windows, it is the check's own; what it comes more often is not.
+    crowded = main.filter(~full).group_by(*WHERE, "packets", "bytes").agg(crowd=pl.col("n").sum())
+    crowds = main.filter(~full).group_by(WHERE).agg(crowds=pl.col("bin").n_unique())
+    main = main.join(crowded, on=[*WHERE, "packets", "bytes"], how="left").join(crowds, on=WHERE, how="left")
+    then, now = pl.col("usual").fill_null(0) / pl.col("windows"), pl.col("crowd") / pl.col("crowds")
     share = (
         pl.when(pl.col("windows") >= 4)
-        .then(per_window + 0.3)
-        .otherwise(pl.col("expected") * pl.col("n") / pl.col("came"))
+        .then((then + 0.05) / (now + 0.05))
+        .otherwise(pl.col("expected") / pl.col("came"))
     )
-    crowded = pl.col("clocked") & ~full
-    fits = pl.when(crowded).then((share / pl.col("n")).clip(0, 1)).otherwise(1.0)
+    fits = pl.when(pl.col("clocked") & ~full).then(share.clip(0, 1)).otherwise(1.0)
     return main.with_columns(chance=pl.col("chance") * fits)
 
 
@@ -118,6 +124,8 @@ def _broken_form() -> pl.Expr:
     """Whether a record can be a check gone wrong: nothing but SYNs, cut in two, or with segments sent again."""
     data = pl.col("hi") - 8
     bare = pl.col("x") <= 12 * pl.col("packets")
-    cut = pl.col("x") < pl.col("lo")
-    again = (pl.col("x") - pl.col("hi")).is_between(1, 36) | (pl.col("x") - pl.col("hi") - data).is_between(-12, 36)
+    cut = (pl.col("x") < pl.col("lo")) & (pl.col("bytes") < pl.col("heavy"))
+    # A full TLS handshake and one that resumes differ by some forty bytes of a few hundred.
+    near = pl.max_horizontal(36, 0.08 * pl.col("hi"))
+    again = (pl.col("x") - pl.col("hi")).is_between(1, near) | (pl.col("x") - pl.col("hi") - data).is_between(-12, 36)
     return (bare | cut | again) & (pl.col("packets") <= 24)

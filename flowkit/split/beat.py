@@ -24,6 +24,7 @@ MOST_SIZES = 24
 FEWEST_OF_A_SIZE = 4
 # Four silent windows in a row cut a series in two runs: at one connection a window chance does it in 2 % of the places.
 GAP = 4
+LEAST = 0.02
 
 
 def cleaned(hist: pl.DataFrame) -> pl.DataFrame:
@@ -112,13 +113,17 @@ def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 
 def log_chance(f: pl.Expr, pairs: pl.Expr) -> pl.Expr:
-    """Return log10 of the chance that Poisson arrivals look as even as F (chi-squared, after Wilson and Hilferty).
+    """Return log10 of the chance that Poisson arrivals look as even as F: the lower tail of chi-squared.
 
     A mean of squared differences of neighbours has about two thirds of their number in degrees of freedom
-    (von Neumann 1941).
+    (von Neumann 1941). The tail is the leading terms of the incomplete gamma's series, with Stirling's formula: exact
+    enough below F = 1, and beyond that nothing is claimed.
     """
-    spread = 2 / (9 * (2 / 3 * pairs).clip(1))
-    z = (f.clip(1e-4) ** (1 / 3) - (1 - spread)) / spread.sqrt()
-    far = -(z**2) / 2 / math.log(10) - (z.abs() * math.sqrt(2 * math.pi)).log10()
-    near = (0.5 * (1 + (z * 0.7978845608 * (1 + 0.044715 * z**2)).tanh())).log10()
-    return pl.when(z < -2).then(far).otherwise(near)
+    a = (pairs / 3).clip(0.5)
+    # Counts are whole numbers: none can be told to be more even than this.
+    x = a * f.clip(LEAST)
+    terms = 1 + x / (a + 1) * (1 + x / (a + 2) * (1 + x / (a + 3)))
+    gamma = (a + 0.5) * (a + 1).log() - (a + 1) + math.log(2 * math.pi) / 2 + 1 / (12 * (a + 1))
+    return (
+        pl.when(f < 1).then((a * x.log() - x - gamma + terms.log()) / math.log(10)).otherwise(0.0).clip(upper_bound=0)
+    )

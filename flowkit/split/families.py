@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from flowkit.split.beat import candidates, cleaned, counted, evenness, log_chance, within
+from flowkit.split.beat import candidates, cleaned, counted, evenness, within
 from flowkit.split.reduce import FEWEST, UNIT, Reduced
+from flowkit.split.score import scored
 
 RANGE = [*UNIT, "lo", "hi", "least", "most", "values"]
 SHAPE = ["cl", "sp", "lo", "hi", "least", "most"]
@@ -110,10 +111,12 @@ def _overlap(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 def _company(found: pl.DataFrame) -> pl.DataFrame:
     """Add who else shows it: `sources` with this size at this port, `coverage` of the source's other targets."""
-    near = found.select(*RANGE, "rate", "pure", "tried", "apart", "pairs")
+    near = found.select(*RANGE, "rate", "pure", "tried", "apart", "pairs", "packets_low", "packets_high")
     both = near.join(near, on="sp", suffix="_2")
     like = (pl.col("lo") - pl.col("lo_2")).abs() <= 4
     like &= (pl.col("hi") - pl.col("hi_2")).abs() <= 4
+    like &= pl.col("packets_low") <= pl.col("packets_high_2")
+    like &= pl.col("packets_high") >= pl.col("packets_low_2")
     pace = pl.max_horizontal("rate", "rate_2") / pl.min_horizontal("rate", "rate_2") <= 1.5
     same = both.filter(like & pace)
     keys = RANGE
@@ -196,46 +199,3 @@ def _network(address: str) -> str:
     except ValueError:
         return ""
     return str(int(parsed) >> (16 if parsed.version == 4 else 72))
-
-
-def scored(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the candidates with the parts of their score and `score`, the log-odds of being a health check."""
-    mean = pl.col("pool_mean") / pl.col("pool_pairs").clip(1)
-    pooled = log_chance(pl.col("pool_apart") / 2 / pl.col("pool_pairs").clip(1) / mean, pl.col("pool_pairs"))
-    # A pool is one more choice among many: it pays a factor of a hundred.
-    even = (-pl.min_horizontal("tried", pooled + 2) / 6).clip(0, 1)
-    found = found.with_columns(even=even).with_columns(
-        covered=pl.col("coverage").fill_null(pl.when(pl.col("sources") > 1).then(1.0).otherwise(0.5)),
-        told=pl.col("front") / pl.col("fed").clip(1),
-        visible=pl.col("passes") > 0.5,
-        single=(pl.col("pure") > 0.9) & (pl.col("rate") <= 40),
-        split_clock=(pl.col("feet") > 1) & (pl.col("shared") < 0.6) & (pl.col("each_F") > 0.2),
-    )
-    out = found.with_columns(**_parts())
-    return out.with_columns(score=-3.2 + pl.sum_horizontal(list(_parts())))
-
-
-def _parts() -> dict[str, pl.Expr]:
-    inferred = pl.when("inside").then(0.5 + 1.5 * (pl.col("sources") > 1) + 1.5 * pl.col("visible")).otherwise(
-        -5.0
-    ) + pl.when("logged").then(2.0).when("instance").then(-3.0).otherwise(0.0)
-    return {
-        "s_even": 3.2 * pl.col("even"),
-        "s_aimless": pl.when((pl.col("even") < 0.2) & ~(pl.col("single") & (pl.col("sources") > 1)))
-        .then(-6.0)
-        .otherwise(0.0),
-        "s_cover": 1.8 * (pl.col("covered") - 0.25),
-        "s_bare": pl.when(pl.col("lo") <= 12).then(0.5).otherwise(0.0),
-        "s_rate": pl.when(pl.col("rate") > 18).then(-1.5).otherwise(0.4),
-        "s_pure": pl.when("single").then(1.5).otherwise(0.0),
-        "s_front": pl.when(pl.col("told") >= 0.6)
-        .then(-6.0)
-        .when(pl.col("visible") & (pl.col("told") < 0.3))
-        .then(1.5)
-        .otherwise(0.0),
-        "s_clock": pl.when("split_clock").then(-2.0).otherwise(0.0),
-        "s_long": pl.when(pl.col("fresh") < 0.5).then(-4.0).otherwise(0.0),
-        "s_node": pl.when("known")
-        .then(pl.when("given").then(2.5).otherwise(-8.0))
-        .otherwise(inferred.clip(upper_bound=2.5)),
-    }

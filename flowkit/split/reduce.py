@@ -41,7 +41,9 @@ class Reduced:
     ends: pl.DataFrame  # addr, port, meets: server ends among ports that need a look
     scans: pl.DataFrame  # cl, sv: pairs of addresses in which the first scans the second
     pairs: pl.DataFrame  # interface_id, srcaddr, dstaddr, n: who meets whom, on which interface
-    hist: pl.DataFrame  # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port, opened, closed: repeated pairs by size and window
+    # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port, opened, closed: pairs that meet often, by size and
+    # window; `port` is the lowest of the opener's, `opened` and `closed` the first and last second
+    hist: pl.DataFrame
     served: pl.DataFrame  # interface_id, sv, packets, bytes, n: what each server end was sent, by whomever
 
 

@@ -104,8 +104,14 @@ class Split:
         where = ["interface_id", *UNIT, "reply", "packets", "bytes", "bin"]
         seen = roles.join(self.checks.lazy(), on=where, how="left", maintain_order="left")
         seen = seen.with_columns(_chance=pl.when("_counts").then("chance").fill_null(0.0)).drop("chance")
-        both = seen.join(_answers(seen), on=[*CONNECTION, "reply"], how="left", maintain_order="left")
-        return both.with_columns(_chance=pl.max_horizontal("_chance", pl.when("_counts").then("answer").fill_null(0.0)))
+        both = seen.join(_connections(seen), on=CONNECTION, how="left", maintain_order="left")
+        # The rest of a check that a window's edge cut off goes the same way and carries no data.
+        segment = pl.when(pl.col("sv").str.contains(":", literal=True)).then(72).otherwise(52)
+        rest = pl.col("bytes") <= segment * pl.col("packets")
+        carried = (
+            pl.when(pl.col("_counts") & ((pl.col("reply") != pl.col("_way")) | rest)).then("_whole").fill_null(0.0)
+        )
+        return both.with_columns(_chance=pl.max_horizontal("_chance", carried))
 
     def __repr__(self) -> str:
         return summary(self.clusters, self.nodes, self.boundary)
@@ -114,13 +120,13 @@ class Split:
         return page(self.clusters, self.nodes, self.boundary)
 
 
-def _answers(seen: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the other direction of every connection that is, or may be, a check: it carries the label across."""
-    checks = seen.filter(pl.col("_chance") >= DOUBT).select(*CONNECTION, ~pl.col("reply"), answer="_chance")
+def _connections(seen: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the connections that are, or may be, checks: `_whole`, the chance, and `_way`, the direction seen."""
+    checks = seen.filter(pl.col("_chance") >= DOUBT).select(*CONNECTION, _way="reply", _whole="_chance")
     # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
     # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
-    beside = pl.concat([checks.with_columns(pl.col("bin") + step) for step in (-1, 0, 1)])
-    return beside.group_by(*CONNECTION, "reply").agg(pl.col("answer").max())
+    beside = pl.concat([checks.with_columns(pl.col("bin") + step) for step in (-2, -1, 0, 1, 2)])
+    return beside.group_by(CONNECTION).agg(pl.col("_whole").max(), pl.col("_way").first())
 
 
 def _kinds(frame: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:

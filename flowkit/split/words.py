@@ -49,7 +49,8 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         even=pl.col("even").max(), pure=pl.col("single").any(), sources=pl.col("sources").max(),
         told=pl.col("told").mean(), visible=pl.col("visible").any(), inside=pl.col("inside").any(),
         given=pl.col("given").any(), known=pl.col("known").any(), logged=pl.col("logged").any(),
-        fresh=pl.col("fresh").mean(), split_clock=pl.col("split_clock").any(), covered=pl.col("covered").mean(),
+        fresh=pl.col("fresh").mean(), covered=pl.col("covered").mean(),
+        one_clock=pl.col("one_clock").max(), rivalled=pl.col("rivalled").all(),
     )  # fmt: skip
     rows = rows.sort("confidence", "flows", "sp", "payload_low", descending=[True, True, False, False])
     named = [row | {"cluster": _name(row), "server_port": row["sp"], "reason": _reason(row)} for row in rows.to_dicts()]
@@ -114,7 +115,9 @@ def _against(row: dict[str, Any]) -> list[str]:
         said.append("but the source is none of the given load balancer addresses")
     if not row["inside"]:
         said.append("but the source lies outside the network of the logged interfaces")
-    if row["split_clock"]:
+    if row["rivalled"]:
+        said.append("but a steadier family goes to the same targets")
+    if row["one_clock"] > 0.5:
         said.append("but one clock feeds all the targets")
     if row["fresh"] < 0.5:
         said.append("but it is a long connection, not a new one each time")

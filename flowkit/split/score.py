@@ -1,0 +1,104 @@
+"""The weight of the evidence: log-odds that a family of connections is a load balancer's health check.
+
+Each weight is the log-odds that one piece of evidence is worth, set by hand from what the evidence means and rounded;
+none is fitted. Their sum decides, so that no single piece does, except where noted.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from flowkit.split.beat import log_chance
+from flowkit.split.reduce import UNIT
+
+# Before any evidence: of all the sizes a log holds, few are a check's.
+PRIOR = -3.2
+# Counts a million times too even for chance (10^-6) say what evenness can say; twice the prior is not needed.
+EVEN, SURE = 3.2, 6
+# A family pooled over a port's pairs was chosen among some ten sizes.
+POOLED = 1
+# What is this uneven itself is none of the pool, however even the others are.
+UNEVEN = 0.8
+# A clock's counts waver by a tick or so in a window, however many ticks there are. Steady clients at a high rate are
+# even for their number, but waver by several.
+TICKS, TOO_MANY_TICKS = 1.5, 4.0
+# Neither even nor alone with its pair and seen from two sources: nothing makes it a check, whatever else is so.
+AIMLESS, STEADY = -6.0, 0.2
+# A checker checks all the targets of a port alike.
+COVERED, HALF = 1.8, 0.25
+# Connecting and closing without data is what TCP checks do, and few services.
+BARE = 0.5
+# The shortest interval is 5 s, so six a window of 30 s; several checkers at one node make a few times that.
+MANY, TOO_FAST, UNHURRIED = 18, -3.0, 0.4
+# Nothing else goes from this source to this target: service has more than one size.
+SINGLE, SINGLE_SHARE, SINGLE_RATE = 1.5, 0.9, 40
+# What clients sent in at the source's front in like number, it only passed on. What none sent, it made itself.
+FRONT, FRONT_SHARE, OWN, OWN_SHARE, VISIBLE = -6.0, 0.6, 1.5, 0.3, 0.5
+# One clock shared out over several targets: one client behind the source, not a checker for each target. Then the
+# targets' counts waver against each other, and less together than one by one.
+ONE_CLOCK, APART, TOGETHER, LOOSE = -3.0, 0.9, 0.6, 0.2
+# A steadier family at the same pair, twice as sure, takes the place of the pair's checker.
+RIVALLED, RIVAL = -2.0, 0.5
+# The same source port window after window is one long connection, with one record each: perfectly even, and no check.
+LONG, FRESH = -4.0, 0.5
+# The source: given by the user; or inferred from what it does and where it is, which never counts for more.
+GIVEN, NOT_GIVEN = 2.5, -8.0
+INSIDE, OUTSIDE, TWIN, PASSES, LOGGED, INSTANCE = 0.5, -5.0, 1.5, 1.5, 2.0, -3.0
+
+
+def scored(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the candidates with what the score is made of, and `score`, the log-odds of being a health check."""
+    found = found.with_columns(
+        even=_even(),
+        covered=pl.col("coverage").fill_null(pl.when(pl.col("sources") > 1).then(1.0).otherwise(0.5)),
+        told=pl.col("front") / pl.col("fed").clip(1),
+        visible=pl.col("passes") > VISIBLE,
+        single=(pl.col("pure") > SINGLE_SHARE) & (pl.col("rate") <= SINGLE_RATE),
+    )
+    found = found.with_columns(
+        rivalled=~pl.col("single") & (pl.col("even") < RIVAL * pl.col("even").max().over(UNIT)),
+        one_clock=pl.when((pl.col("feet") > 1) & (pl.col("each_F") > LOOSE))
+        .then(((APART - pl.col("shared")) / (APART - TOGETHER)).clip(0, 1))
+        .otherwise(0.0),
+    )
+    return found.with_columns(score=PRIOR + pl.sum_horizontal(_parts()))
+
+
+def _even() -> pl.Expr:
+    """Return how much of what evenness can say is said, from 0 to 1: by the pair itself or by its like at the port."""
+    pairs = pl.col("pool_pairs").clip(1)
+    mean = pl.col("pool_mean") / pairs
+    pooled = log_chance(pl.col("pool_apart") / 2 / pairs / mean, pl.col("pool_pairs"))
+    own = (-pl.col("tried") / SURE).clip(0, 1) * _clocklike(pl.col("F") * pl.col("rate"))
+    all_alike = (-(pooled + POOLED) / SURE).clip(0, 1) * _clocklike(pl.col("pool_apart") / 2 / pairs)
+    return pl.max_horizontal(own, pl.when(pl.col("F") <= UNEVEN).then(all_alike).otherwise(0.0))
+
+
+def _clocklike(variance: pl.Expr) -> pl.Expr:
+    return ((TOO_MANY_TICKS - variance) / (TOO_MANY_TICKS - TICKS)).clip(0, 1)
+
+
+def _parts() -> list[pl.Expr]:
+    aim = pl.when(pl.col("single") & (pl.col("sources") > 1)).then(1.0).otherwise((pl.col("even") / STEADY).clip(0, 1))
+    told, visible = pl.col("told"), pl.col("visible")
+    return [
+        EVEN * pl.col("even"),
+        AIMLESS * (1 - aim),
+        COVERED * (pl.col("covered") - HALF),
+        pl.when(pl.col("payload_high") == 0).then(BARE).otherwise(0.0),
+        pl.when(30 * pl.col("rate") / pl.col("width") > MANY).then(TOO_FAST).otherwise(UNHURRIED),
+        pl.when("single").then(SINGLE).otherwise(0.0),
+        pl.when(told >= FRONT_SHARE).then(FRONT).when(visible & (told < OWN_SHARE)).then(OWN).otherwise(0.0),
+        ONE_CLOCK * pl.col("one_clock"),
+        pl.when("rivalled").then(RIVALLED).otherwise(0.0),
+        pl.when(pl.col("fresh") < FRESH).then(LONG).otherwise(0.0),
+        pl.when("known").then(pl.when("given").then(GIVEN).otherwise(NOT_GIVEN)).otherwise(_source()),
+    ]
+
+
+def _source() -> pl.Expr:
+    twin = pl.when(pl.col("sources") > 1).then(TWIN).otherwise(0.0)
+    passes = pl.when("visible").then(PASSES).otherwise(0.0)
+    place = pl.when("inside").then(INSIDE + twin + passes).otherwise(OUTSIDE)
+    marked = pl.when("logged").then(LOGGED).when("instance").then(INSTANCE).otherwise(0.0)
+    return (place + marked).clip(upper_bound=GIVEN)
