@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import polars as pl
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from flowkit.errors import FlowkitError, MissingExtraError, NotebookError, SourceError, TimeError
 from flowkit.reporting import report, vega
+from flowkit.reporting.frames import table
 from flowkit.reporting.lab import command, open_lab, prepare
 from flowkit.reporting.notebook import fill, literal, read, shipped
 from flowkit.reporting.outputs import CHART, parts
@@ -99,9 +101,9 @@ class TestRunning:
         assert str(tmp_path) not in html
 
     def test_parameters_reach_the_notebook_and_those_not_given_are_none(self, tmp_path: Path) -> None:
-        path = saved(tmp_path, "print(source, start, end, tz, cache, fields, top)")
+        path = saved(tmp_path, "print(source, start, end, tz, cache, top)")
         made = report(path, tmp_path / "p.html", source="s3://b/k", end="2026-05-14", parameters={"top": 9})
-        assert "s3://b/k None 2026-05-14 UTC None None 9" in Texts(made.read_text("utf-8")).text
+        assert "s3://b/k None 2026-05-14 UTC None 9" in Texts(made.read_text("utf-8")).text
 
     def test_a_hostile_parameter_is_a_text_in_the_notebook_and_in_the_page(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -157,6 +159,12 @@ class TestRunning:
         report(saved(tmp_path, "1"), tmp_path / "p.html", source="x", progress=lambda *pair: seen.append(pair))
         assert seen == [(1, 3), (2, 3), (3, 3)]
 
+    def test_a_table_is_shown_whole_and_without_quotes(self, tmp_path: Path) -> None:
+        path = saved(tmp_path, "import polars as pl\npl.DataFrame({'peer': ['p' * 60] * 40})")
+        text = Texts(report(path, tmp_path / "p.html", source="x").read_text("utf-8")).text
+        assert text.count("p" * 60) == 40
+        assert '"p' not in text
+
     def test_a_chart_made_by_hand_is_drawn_by_the_page(self, tmp_path: Path) -> None:
         path = saved(tmp_path, f"import altair as alt\nalt.Chart.from_dict({SPEC!r})")
         made = report(path, tmp_path / "p.html", source="x").read_text("utf-8")
@@ -169,8 +177,10 @@ class TestRefusing:
             report(saved(tmp_path, tagged=False), tmp_path / "p.html", source="x")
 
     def test_a_parameter_the_notebook_does_not_take(self, tmp_path: Path) -> None:
-        with pytest.raises(NotebookError, match="no parameter 'topp': it takes cache, end, source, start, top, tz"):
+        with pytest.raises(NotebookError, match=r"no parameter 'topp': .* sets cache, end, source, start, top, tz"):
             report(saved(tmp_path), tmp_path / "p.html", source="x", parameters={"topp": 1})
+        with pytest.raises(NotebookError, match="no parameter 'fields'"):
+            report(saved(tmp_path), tmp_path / "p.html", source="x", fields="${version}")
 
     def test_a_notebook_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(NotebookError, match=r"no notebook 'incidant': give the path of an \.ipynb file, or one of"):
@@ -206,8 +216,8 @@ class TestRefusing:
 
 class TestPage:
     def test_a_chart_is_inert_data_with_its_words_and_numbers_beside_it(self) -> None:
-        table = {"columns": ["peer", "bytes"], "rows": [[EVIL, 12], [None, 0.5]]}
-        html = page_of(shown({CHART: {"spec": SPEC, "title": f"Top {EVIL}", "alt": f"Bars {EVIL}", "table": table}}))
+        numbers = {"columns": ["peer", "bytes"], "rows": [[EVIL, 12], [None, 0.5]]}
+        html = page_of(shown({CHART: {"spec": SPEC, "title": f"Top {EVIL}", "alt": f"Bars {EVIL}", "table": numbers}}))
         page = Texts(html)
         assert EVIL not in html
         assert page.text.count(EVIL) == 3, "title, alt text and table"
@@ -229,6 +239,20 @@ class TestPage:
         assert not [
             at for _, at in page.tags if {"src", "href"} & at.keys() and not (at.get("href") or "").startswith("#")
         ]
+
+    def test_a_table_tells_how_many_rows_it_leaves_out(self) -> None:
+        frame = pl.DataFrame({"dstport": range(1200), "bytes": [1_234_567] * 1200})
+        page = Texts(page_of(shown(table(frame))))
+        assert [tag for tag, _ in page.tags].count("tr") == 501
+        assert "The first 500 of 1,200 rows." in page.text
+        assert re.search(r"499\s*1,234,567", page.text)
+        assert "No rows." in Texts(page_of(shown(table(frame.clear())))).text
+
+    def test_times_in_a_table_are_on_their_clock_and_the_clock_is_named(self) -> None:
+        tokyo = pl.Series([1_778_767_200_000, None]).cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone("Asia/Tokyo")
+        (shown_table,) = table(pl.DataFrame({"start": tokyo, "peers": [["a"], None]})).values()
+        assert shown_table["columns"] == ["start, Asia/Tokyo (UTC+9)", "peers"]
+        assert [row[0] for row in shown_table["rows"]] == ["2026-05-14 23:00:00", None]
 
     def test_html_keeps_tables_and_notes_and_nothing_that_acts(self) -> None:
         html = (
@@ -305,7 +329,7 @@ class TestLab:
         )
         assert read(made).cells[1].source == (
             "source = 's3://b/k'  # where the logs are\nstart = '2026-05-14 23:00'\nend = None\n"
-            "tz = 'Asia/Tokyo'\ncache = None\ntop = 5  # rows\nfields = None"
+            "tz = 'Asia/Tokyo'\ncache = None\ntop = 5  # rows"
         )
 
     def test_a_default_that_spans_lines_is_replaced_whole(self) -> None:
@@ -356,3 +380,17 @@ def test_the_notebooks_flowkit_brings_take_parameters_and_hold_no_outputs() -> N
         notebook = read(path)
         fill(notebook, {"source": "x"})
         assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
+def test_the_sample_gives_the_same_bytes_twice_and_names_no_path_but_the_one_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = shipped()["incident"].parents[1]
+    monkeypatch.chdir(root)
+    pages = [
+        report("incident", tmp_path / name, source="data/samples/incident", tz="Asia/Tokyo", cache=False).read_bytes()
+        for name in ("first.html", "second.html")
+    ]
+    assert pages[0] == pages[1]
+    assert str(root).encode() not in pages[0]
+    assert b"data/samples/incident" in pages[0]

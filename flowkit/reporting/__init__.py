@@ -69,9 +69,10 @@ def report(
     made_from = _made_from(source, start, end, tz)
     path = notebooks.find(notebook)
     book = notebooks.read(path)
-    notebooks.check(book, parameters or {})
-    values = notebooks.standard(source=source, start=start, end=end, tz=tz, cache=cache, fields=fields)
-    notebooks.inject(book, {**values, **(parameters or {})})
+    values = notebooks.settings(
+        book, source=source, start=start, end=end, tz=tz, cache=cache, fields=fields, more=parameters
+    )
+    notebooks.inject(book, values)
     target = _writable(Path(output))
     kernel.run(book, progress=progress)
     html = page.to_html(book, {**made_from, "Notebook": path.name}, name=path.stem)

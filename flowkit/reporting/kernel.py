@@ -21,11 +21,14 @@ _PRELUDE = f"""\
 import sys
 sys.modules.setdefault("rfc3987_syntax", None)
 import altair
+import polars
 from flowkit.charts import Figure
+from flowkit.reporting.frames import table
 Figure.live = False  # a page has no kernel behind it, so widgets would be dead in it
 # A chart made by hand is drawn by the page as well.
 altair.renderers.register("flowkit", lambda spec, **_: {{"{CHART}": {{"spec": spec}}}})
 altair.renderers.enable("flowkit")
+get_ipython().display_formatter.mimebundle_formatter.for_type(polars.DataFrame, table)
 """
 
 

@@ -51,7 +51,7 @@ def prepare(
     path = notebooks.find(notebook)
     book = notebooks.read(path)
     kept = _absolute(cache) if isinstance(cache, str | Path) else cache
-    values = notebooks.standard(source=_absolute(source), start=start, end=end, tz=tz, cache=kept, fields=fields)
+    values = notebooks.settings(book, source=_absolute(source), start=start, end=end, tz=tz, cache=kept, fields=fields)
     notebooks.fill(book, values)
     return _place(notebooks.text(book), Path(folder), path.stem)
 

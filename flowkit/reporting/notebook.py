@@ -57,7 +57,8 @@ def read(path: Path) -> Any:
         raise NotebookError(f"{path.name} is not a notebook that can be read: {_first_line(error)}") from None
 
 
-def standard(
+def settings(
+    notebook: Any,
     *,
     source: str | Path,
     start: str | datetime | None,
@@ -65,12 +66,15 @@ def standard(
     tz: str,
     cache: str | Path | bool | None,
     fields: str | Sequence[str] | None,
+    more: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return the parameters every flowkit notebook takes, those of `flowkit.load`, as plain values.
+    """Return the parameters to give to a notebook, as plain values: those of `flowkit.load`, and `more`.
 
-    All of them are always set: a default that a notebook has for its own sample must not reach other logs.
+    What was not given is set too, where the notebook has the name: the default it has for its own sample must not
+    reach other logs. A value for a name that the cell tagged `parameters` does not set is a `NotebookError`.
     """
-    return {
+    known = _assignments(parameter_cell(notebook).source).keys()
+    values: dict[str, object] = {
         "source": str(source),
         "start": start.isoformat() if isinstance(start, datetime) else start,
         "end": end.isoformat() if isinstance(end, datetime) else end,
@@ -78,14 +82,14 @@ def standard(
         "cache": str(cache) if isinstance(cache, Path) else cache,
         "fields": fields if fields is None or isinstance(fields, str) else list(fields),
     }
-
-
-def check(notebook: Any, values: Mapping[str, object]) -> None:
-    """Raise `NotebookError` when a value has a name that the cell tagged `parameters` does not set."""
-    known = sorted(_assignments(parameter_cell(notebook).source))
-    for name in values:
+    given = {name: value for name, value in values.items() if name in known or value not in (None, "UTC")}
+    given |= more or {}
+    for name in given:
         if name not in known:
-            raise NotebookError(f"the notebook has no parameter {name!r}: it takes {', '.join(known) or 'none'}")
+            raise NotebookError(
+                f"the notebook has no parameter {name!r}: its cell tagged 'parameters' sets {', '.join(sorted(known))}"
+            )
+    return given
 
 
 def code_cell(source: str, name: str) -> Any:
@@ -127,12 +131,11 @@ def fill(notebook: Any, values: Mapping[str, object]) -> None:
     nodes = _assignments(cell.source)
     lines = cell.source.encode().splitlines(keepends=True)
     # From the last to the first, so that a replacement does not move those still to come.
-    for name in sorted(values.keys() & nodes.keys(), key=lambda name: _place(nodes[name]), reverse=True):
+    for name in sorted(values, key=lambda name: _place(nodes[name]), reverse=True):
         node, text = nodes[name], literal(values[name], name).encode()
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         lines[first : last + 1] = [lines[first][: node.col_offset] + text + lines[last][node.end_col_offset :]]
-    added = [f"{name} = {literal(values[name], name)}" for name in sorted(values.keys() - nodes.keys())]
-    cell.source = "\n".join([b"".join(lines).decode(), *added])
+    cell.source = b"".join(lines).decode()
 
 
 def parameter_cell(notebook: Any) -> Any:

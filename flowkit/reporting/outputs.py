@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from markupsafe import Markup
 
+from flowkit.reporting.frames import TABLE
 from flowkit.reporting.prose import markdown
 from flowkit.reporting.vega import safe_json
 
@@ -31,20 +32,31 @@ _ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table: the names of its columns, its rows, and how many rows there are in all, shown or not."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    height: int
+
+    kind = "table"
+
+    def numeric(self) -> list[bool]:
+        """Return of each column whether it holds numbers, which stand to the right."""
+        columns = [[row[place] for row in self.rows if row[place] is not None] for place in range(len(self.columns))]
+        return [bool(column) and all(map(_number, column)) for column in columns]
+
+
+@dataclass(frozen=True)
 class Chart:
     """A chart: what Vega draws, and what stands there for those who cannot see it drawn."""
 
     spec: Markup
     title: str
     alt: str
-    columns: list[str]
-    rows: list[list[Any]]
+    numbers: Table
 
     kind = "chart"
-
-    def numeric(self) -> list[bool]:
-        """Return of each column whether it holds numbers, which stand to the right."""
-        return [all(_number(value) or value is None for value in column) for column in zip(*self.rows, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Piece:
     wide: bool = False
 
 
-def parts(outputs: Iterable[Mapping[str, Any]]) -> list[Chart | Piece]:
+def parts(outputs: Iterable[Mapping[str, Any]]) -> list[Chart | Table | Piece]:
     """Return the parts of the page that a cell's outputs make, in their order."""
     return [part for output in outputs for part in _parts(output)]
 
@@ -104,7 +116,7 @@ def _number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _parts(output: Mapping[str, Any]) -> Iterator[Chart | Piece]:
+def _parts(output: Mapping[str, Any]) -> Iterator[Chart | Table | Piece]:
     if output["output_type"] == "stream":
         if output["name"] == "stdout" and plain(output["text"]).strip():
             yield Piece("printed", plain(output["text"]))
@@ -114,10 +126,12 @@ def _parts(output: Mapping[str, Any]) -> Iterator[Chart | Piece]:
         yield from _shown(output["data"])
 
 
-def _shown(data: Mapping[str, Any]) -> Iterator[Chart | Piece]:
+def _shown(data: Mapping[str, Any]) -> Iterator[Chart | Table | Piece]:
     """Give the richest form of a displayed object that a page can hold."""
     if CHART in data:
         yield _chart(data[CHART])
+    elif TABLE in data:
+        yield _table(data[TABLE])
     elif WIDGET in data:
         return
     elif "text/html" in data:
@@ -138,8 +152,12 @@ def _chart(data: Mapping[str, Any]) -> Chart:
     alt = str(data.get("alt") or spec.get("description") or title or "A chart without a description")
     spec.pop("title", None)  # it stands above the chart as text, where it can wrap
     spec["description"] = alt
-    table = data.get("table") or {}
-    return Chart(safe_json(spec), title, alt, list(table.get("columns", [])), list(table.get("rows", [])))
+    return Chart(safe_json(spec), title, alt, _table(data.get("table") or {}))
+
+
+def _table(data: Mapping[str, Any]) -> Table:
+    rows = list(data.get("rows", []))
+    return Table(list(data.get("columns", [])), rows, int(data.get("height", len(rows))))
 
 
 def _text(title: Any) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from flowkit.bundled import samples
+from flowkit.reporting import report
 from flowkit.reporting.outputs import CHART
 from flowkit.reporting.page import to_html
 
@@ -80,6 +82,14 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "hostile.html"
     path.write_text(to_html(new_notebook(cells=cells), dict(zip("abcdefg", HOSTILE, strict=True))), "utf-8")
     return path.as_uri()
+
+
+HOSTILE_LOG = """\
+version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
+2 1 </script><script>window.PWNED=1</script> <img/src=x/onerror=window.PWNED=1> 10.0.0.1 1 80 6 3 200 {0} {1} REJECT OK
+2 <svg/onload=window.PWNED=1> =cmd|'/C/calc'!A0 javascript:window.PWNED=1 10.0.0.1 1 80 6 3 5000 {0} {1} REJECT OK
+2 1 eni-0 "');window.PWNED=1;(' ../../etc/passwd 1 80 6 3 900 {0} {1} </style><script>window.PWNED=1</script> OK
+"""
 
 
 def visit(page: Any, address: str) -> None:
@@ -169,3 +179,32 @@ def test_the_keyboard_reaches_the_report_its_charts_and_its_tables(blocked_page:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.className || document.activeElement.tagName"))
     assert {"plot", "scroll", "SUMMARY"} <= {name.split()[0] for name in reached}
+
+
+@pytest.mark.parametrize("notebook", ["incident", "health_checks"])
+def test_a_sample_becomes_a_page_whose_charts_are_all_drawn(blocked_page: Any, tmp_path: Path, notebook: str) -> None:
+    made = report(
+        notebook, tmp_path / "page.html", source=samples("incident"), tz="Asia/Tokyo", cache=str(tmp_path / "c")
+    )
+    visit(blocked_page.page, made.as_uri())
+    assert blocked_page.page.locator(".plot").count() >= 3
+    assert blocked_page.page.locator(".plot:not([data-drawn=yes])").count() == 0
+    assert blocked_page.outside == []
+    assert blocked_page.errors == []
+    assert made.stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("notebook", ["incident", "health_checks"])
+def test_a_log_full_of_markup_stays_text_all_the_way_to_the_page(
+    blocked_page: Any, tmp_path: Path, notebook: str
+) -> None:
+    (tmp_path / "evil.log").write_text(HOSTILE_LOG.format(1_778_767_200, 1_778_767_260))
+    made = report(notebook, tmp_path / "page.html", source=tmp_path / "evil.log", cache=str(tmp_path / "cache"))
+    page = blocked_page.page
+    visit(page, made.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.setAttribute('open', ''))")
+    assert page.get_by_text("<img/src=x/onerror=window.PWNED=1>").count() > 0
+    assert page.evaluate("window.PWNED") is None
+    assert page.locator("img, iframe, form:not(.vega-bindings), object, [onload], [onerror]").count() == 0
+    assert blocked_page.outside == []
+    assert blocked_page.errors == []
