@@ -77,7 +77,7 @@ class Figure:
 
         alt.JupyterChart.enable_offline(True)
         options = {"actions": False, "renderer": "svg", "ast": True}
-        bundle = alt.JupyterChart(self.chart, embed_options=options)._repr_mimebundle_()
+        bundle = alt.JupyterChart(self.chart, embed_options=options, layout={"width": "100%"})._repr_mimebundle_()
         data: dict[str, Any] = bundle[0] if isinstance(bundle, tuple) else bundle or {}
         return data
 

@@ -85,7 +85,7 @@ class _Histogram:
     @property
     def spoken(self) -> str:
         labels = "; ".join(self.label(value) for value in self.order)
-        return " ".join(words.sentence(part) for part in (f"Histogram of {self.title}", labels, self.shaded) if part)
+        return f"Histogram. {self.title}. {labels}. {words.sentence(self.shaded)}".strip()
 
     @property
     def shaded(self) -> str:
