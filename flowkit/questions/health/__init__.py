@@ -1,0 +1,130 @@
+"""Target health from the flow logs alone: what became of the load balancer's checks, target by target."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import polars as pl
+
+from flowkit.errors import QuestionError
+from flowkit.questions.aggregation import aggregation
+from flowkit.questions.health.outcomes import COUNTED, OUTCOMES, PAIR, TIMES, connections, counted, end
+from flowkit.questions.health.states import runs, states
+from flowkit.questions.shared import require, seen_from
+from flowkit.schema import TIME
+
+_NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def target_health(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
+    """Return what became of the health checks of each target by each checker, in each bin of time.
+
+    Parameters
+    ----------
+    flows
+        Labelled flow records, as `case.flows` gives them.
+    every
+        Length of a bin: "30s", "1m", "5m", "1h". By default the capture window: the records know nothing shorter.
+
+    Returns
+    -------
+    Columns `target` ("10.0.1.102:80", IPv6 "[fd00::1]:80"), `checker` (its address), `time` (start of the bin), the
+    checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come),
+    `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum; `service`, the records
+    of service towards the target; `state`: "answering", "slow", "refused", "unreachable" or "no checks seen". Sorted by
+    target, checker, time. A bin in which no check was due keeps the state before it.
+
+    Raises
+    ------
+    QuestionError
+        Where a column is missing (`kind` comes with `flowkit.load`) or `every` is no length of time.
+
+    >>> from datetime import UTC, datetime
+    >>> at = [datetime(2026, 5, 14, 0, 0, second, tzinfo=UTC) for second in (0, 0, 10, 10)]
+    >>> flows = pl.LazyFrame({"interface_id": "eni-a", "start": at, "end": at, "protocol": 6, "kind": "health-check",
+    ...     "srcaddr": ["10.0.0.9", "10.0.1.1"] * 2, "dstaddr": ["10.0.1.1", "10.0.0.9"] * 2,
+    ...     "srcport": [40000, 80, 40002, 80], "dstport": [80, 40000, 80, 40002],
+    ...     "packets": [4, 2, 1, 1], "bytes": [216, 112, 60, 40]})
+    >>> target_health(flows).select("target", "checker", "answered", "refused", "state").collect().rows()
+    [('10.0.1.1:80', '10.0.0.9', 1, 1, 'answering')]
+    """
+    health = _health(flows, every)
+    counts = [pl.col(name).cast(pl.UInt32) for name in (*OUTCOMES, "checks", "service")]
+    return health.select(*PAIR, "time", *counts, "state").sort(*PAIR, "time")
+
+
+def health_changes(flows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the lasting states of each target, one row a state: what happened to it, from when to when.
+
+    A state lasts from two checks on. Its start is placed within the capture window by the share of checks that still
+    had the state before.
+
+    Returns
+    -------
+    Columns `target`, `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service` (records of
+    service towards the target meanwhile); sorted by target and start. Raises `QuestionError` like `target_health`.
+
+    >>> from datetime import UTC, datetime
+    >>> flows = pl.LazyFrame({"interface_id": "eni-a", "protocol": 6, "kind": "health-check", "srcaddr": "10.0.0.9",
+    ...     "start": [datetime(2026, 5, 14, 0, minute, tzinfo=UTC) for minute in (0, 0, 1, 1, 1)],
+    ...     "end": [datetime(2026, 5, 14, 0, minute, tzinfo=UTC) for minute in (0, 0, 1, 1, 1)],
+    ...     "dstaddr": "10.0.1.1", "srcport": [40000, 40002, 40004, 40006, 40008], "dstport": 80,
+    ...     "packets": [4, 4, 1, 1, 1], "bytes": [216, 216, 60, 60, 60]})
+    >>> health_changes(flows).select("target", "state", pl.col("start").dt.minute()).collect().rows()
+    [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
+    """
+    health = _health(flows, None)
+    whole = health.group_by("target", "time").agg(
+        *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
+        pl.col("service").max(),
+        pl.col(*TIMES[:-1]).min(),
+        pl.col("closed").max(),
+        checkers=pl.col("checker").filter(pl.col("checks") > 0),
+    )
+    return runs(states(whole, ["target"]))
+
+
+def _health(flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
+    require(flows, _NEEDED)
+    seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
+    timed = _timed(seen.select(*_NEEDED), flows, every)
+    checks = connections(timed.filter(pl.col("kind") != "service"))
+    # From here on a few rows a window: worked out eagerly, when the query runs.
+    found = checks.map_batches(
+        counted, schema=COUNTED, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False
+    )
+    served = timed.filter(pl.col("kind") == "service").group_by("_bin", target=end("dst")).agg(service=pl.len())
+    whole = found.join(served, on=["target", "_bin"], how="left")
+    time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
+    service = pl.col("service").fill_null(0).cast(pl.Int64)
+    whole = whole.with_columns(service, time=time, checks=pl.sum_horizontal(OUTCOMES))
+    return states(whole, PAIR).drop("_bin", "_width")
+
+
+def _timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
+    """Return the records with `_bin` and `_width` (ms): each in the bin of its middle, which its window contains."""
+    middle = (pl.col("start").dt.epoch("ms") + pl.col("end").dt.epoch("ms")) // 2
+    if every is not None:
+        return seen.with_columns(_width=pl.lit(_millis(every))).with_columns(_bin=middle // pl.col("_width"))
+    windows = aggregation(flows)
+    # The widest window among the interfaces: a bin that holds whole windows of all. Where nothing tells, a minute.
+    width = windows.select(_width=pl.col("window_s").max().fill_null(60).cast(pl.Int64) * 1000)
+    seen = seen.join(width, how="cross")
+    # Windows that all records of an interface share have a grid of their own, and each is a bin.
+    angle = middle % pl.col("_width") * (2 * math.pi) / pl.col("_width")
+    mean = pl.arctan2(angle.sin().sum(), angle.cos().sum()) / (2 * math.pi) * pl.col("_width").first()
+    centre = (
+        seen.group_by("interface_id").agg(_centre=mean).join(windows.filter("shared"), on="interface_id", how="semi")
+    )
+    seen = seen.join(centre, on="interface_id", how="left")
+    nearest = ((middle - pl.col("_centre") + pl.col("_width") / 2) // pl.col("_width")).cast(pl.Int64)
+    return seen.with_columns(_bin=pl.coalesce(nearest, middle // pl.col("_width"))).drop("_centre")
+
+
+def _millis(every: str) -> int:
+    match = re.fullmatch(r"(\d+)([smhd])", every)
+    if not match or int(match[1]) == 0:
+        raise QuestionError(f"every={every!r} is no length of time: write it as '30s', '1m', '5m' or '1h'")
+    return int(match[1]) * _UNITS[match[2]]

@@ -1,0 +1,99 @@
+"""The state of a target over time, and its lasting runs."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from flowkit.questions.health.outcomes import OUTCOMES, TIMES
+from flowkit.schema import TIME
+
+# AWS takes a target out after two failed checks in a row at the least: one alone changes nothing.
+_LASTING = 2
+# A target is no longer checked when this many checks that were due have not come.
+_OVERDUE = 3
+_STATE_OF = {"answering": "answered", "slow": "slow", "refused": "refused", "unreachable": "unreachable"}
+
+
+def states(counts: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
+    """Return the counts with `state`: what most checks of the bin met; two slow ones, or a third, make it slow."""
+    failed = pl.col("refused") + pl.col("unreachable")
+    state = (
+        pl.when(pl.col("checks") == 0)
+        .then(None)
+        .when(2 * failed > pl.col("checks"))
+        .then(
+            pl.when(pl.col("refused") >= pl.col("unreachable")).then(pl.lit("refused")).otherwise(pl.lit("unreachable"))
+        )
+        .when(pl.col("slow") >= pl.max_horizontal(1, pl.min_horizontal(pl.col("checks") / 3, 2), pl.col("checks") / 10))
+        .then(pl.lit("slow"))
+        .otherwise(pl.lit("answering"))
+    )
+    pace = pl.col("checks").sum().over(keys) / (pl.col("checks") > 0).sum().over(keys)
+    silence = (pl.col("checks") == 0).rle_id().over(keys, order_by="time")
+    counts = counts.with_columns(state=state, _silence=silence, _pace=pace)
+    # One empty bin may be the work of windows that lie askew; two are not.
+    empty = pl.len().over(*keys, "_silence")
+    overdue = (pl.col("checks") == 0) & (empty >= 2) & (empty * pl.col("_pace") >= _OVERDUE)
+    counts = counts.with_columns(state=pl.when(overdue).then(pl.lit("no checks seen")).otherwise("state"))
+    kept = pl.col("state").forward_fill().backward_fill().over(keys, order_by="time")
+    return counts.with_columns(state=kept).drop("_silence", "_pace")
+
+
+def _share(before: str = "") -> pl.Expr:
+    """Return which share of a bin's checks met the row's state, in this bin or (`before="_"`) in the one before."""
+    met = pl.sum_horizontal(
+        pl.when(pl.col("state") == word).then(pl.col(before + column)).otherwise(0)
+        for word, column in _STATE_OF.items()
+    )
+    return met / pl.col(f"{before}checks").clip(1)
+
+
+def runs(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Return one row per lasting run of a state."""
+
+    def over(expr: pl.Expr) -> pl.Expr:
+        return expr.over("target", order_by="time")
+
+    rows = table.with_columns(_run=over(pl.col("state").rle_id()), _met=_share() * pl.col("checks"))
+    brief = (pl.col("_met").sum().over("target", "_run") < _LASTING) & (pl.col("state") != "no checks seen")
+    rows = rows.with_columns(state=pl.when(~brief).then("state"))
+    rows = rows.with_columns(state=over(pl.col("state").forward_fill().backward_fill())).drop_nulls("state")
+    last = [over(pl.col(name).shift(1)).alias(f"_{name}") for name in (*OUTCOMES, "checks", *TIMES, "state")]
+    rows = rows.with_columns(*last, _run=over(pl.col("state").rle_id())).with_columns(began=_began())
+    found = rows.group_by("target", "_run").agg(
+        pl.col("state").first(),
+        start=pl.col("began").sort_by("time").first(),
+        closed=pl.coalesce("closed", "time").max(),
+        checks=pl.col("checks").sum().cast(pl.Int64),
+        checkers=pl.col("checkers").explode().drop_nulls().n_unique().cast(pl.Int64),
+        service=pl.col("service").sum().cast(pl.Int64),
+    )
+    found = found.with_columns(pl.col("start").cum_max().over("target", order_by="_run"))
+    end = pl.col("start").shift(-1).over("target", order_by="_run").fill_null(pl.col("closed"))
+    found = found.with_columns(end=end).sort("target", "_run")
+    return found.select("target", "state", "start", "end", "checks", "checkers", "service")
+
+
+def _within(before: str = "") -> pl.Expr:
+    """Return when in a mixed bin the state began: its first check's own time, or by the share of the others."""
+    opened, closed = pl.col(f"{before}opened"), pl.col(f"{before}closed")
+    first = pl.coalesce(
+        pl.when(pl.col("state") == word).then(pl.col(f"{before}first_{column}")) for word, column in _STATE_OF.items()
+    )
+    # Where all records of a window share its start, no check has a time of its own.
+    return pl.when(first > opened).then(first).otherwise(closed - (closed - opened) * _share(before))
+
+
+def _began() -> pl.Expr:
+    """Return when a state that first shows in this bin began, as near as the counts can tell.
+
+    In a mixed bin the checks that met the old state came first. Where this bin has only the new one, it may have begun
+    at the end of the bin before.
+    """
+    opened = pl.col("opened")
+    moment = pl.when(_share() < 1).then(_within()).when(_share("_") > 0).then(_within("_")).otherwise(opened)
+    silent = pl.col("state") == "no checks seen"
+    # Slow checks come in no order among the others.
+    mixed = (pl.col("state") == "slow") | (pl.col("_state") == "slow")
+    moment = pl.when(silent).then(pl.col("_closed")).when(mixed).then(opened).otherwise(moment)
+    return moment.fill_null(pl.col("time")).cast(TIME)
