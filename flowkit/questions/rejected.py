@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.shared import OTHER, By, columns, number, require, sums, text
+from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, require, sums, text
 
 NOT_IN = "not allowed in"
 NOT_OUT = "not allowed out"
@@ -18,7 +18,7 @@ ENCRYPTION = "VPC encryption control"
 _SYN = 2
 _TCP = 6
 _TUPLE = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol")
-_SWAPPED = ("interface_id", "dstaddr", "srcaddr", "dstport", "srcport", "protocol")
+_CONNECTION = ("interface_id", "_a", "_b", "_a_port", "_b_port")
 
 
 def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"), n: int = 20) -> pl.LazyFrame:
@@ -66,18 +66,19 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
     number("n", n)
     made = ("reason", "flows", "packets", "bytes", "first_seen", "last_seen", "sources", "groups")
     require(flows, [*_TUPLE, "packets", "bytes", "start", "end", "action"], keys, made)
-    refused = _with_reason(flows, [*keys, "packets", "bytes", "start", "end", "srcaddr"])
-    cut = refused.with_columns(text(*keys)).join(_ranks(refused, keys), on=[*keys, "reason"], how="left")
-    named = pl.col("_rank") < n
+    each = _with_reason(flows).group_by(*text(*keys), "reason", pl.col("srcaddr").alias("_source"))
+    groups = each.agg(*sums(), first_seen=pl.col("start").min(), last_seen=pl.col("end").max())
+    cut = groups.join(_ranks(groups, keys), on=[*keys, "reason"])
+    named = pl.col("_group") < n
     # A port scan has one source and a thousand ports: what all left-over groups share, their row keeps.
     names = [pl.when(pl.col(key).n_unique() == 1).then(pl.col(key).first()).otherwise(pl.lit(OTHER)) for key in keys]
     return (
-        cut.group_by(pl.when(named).then("_rank").otherwise(n).alias("_rank"), "reason")
+        cut.group_by(pl.when(named).then("_group").otherwise(n).alias("_rank"), "reason")
         .agg(
             *(value.alias(key) for key, value in zip(keys, names, strict=True)),
-            *sums(),
-            first_seen=pl.col("start").min(),
-            last_seen=pl.col("end").max(),
+            pl.col(*COUNTS).sum(),
+            pl.col("first_seen").min(),
+            pl.col("last_seen").max(),
             sources=pl.col("_source").n_unique().cast(pl.Int64),
             groups=pl.col("_group").n_unique().cast(pl.Int64),
         )
@@ -86,20 +87,39 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
     )
 
 
-def _ranks(refused: pl.LazyFrame, keys: tuple[str, ...]) -> pl.LazyFrame:
-    groups = refused.group_by(*text(*keys), "reason").agg(_flows=pl.len())
-    order = groups.sort("_flows", *keys, "reason", descending=[True, *(False for _ in keys), False])
-    return order.with_row_index("_rank").with_columns(_group=pl.col("_rank")).drop("_flows")
+def _ranks(groups: pl.LazyFrame, keys: tuple[str, ...]) -> pl.LazyFrame:
+    """Return the place of each group, 0 for the one refused most often, as `_group`."""
+    totals = groups.group_by(*keys, "reason").agg(pl.col("flows").sum())
+    order = totals.sort("flows", *keys, "reason", descending=[True, *(False for _ in keys), False])
+    return order.with_row_index("_group").drop("flows")
 
 
-def _with_reason(flows: pl.LazyFrame, keep: list[str]) -> pl.LazyFrame:
-    """Return the REJECTs with `reason` and `_source`."""
+def _with_reason(flows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the REJECTs with `reason`: each is looked up among the accepted connections of its own interface."""
     names = flows.collect_schema().names()
-    refused = flows.filter(pl.col("action") == "REJECT").with_columns(_source=pl.col("srcaddr"))
-    known = refused.join(_accepted(flows, refused), on=list(_TUPLE), how="left", nulls_equal=True)
+    refused = flows.filter(pl.col("action") == "REJECT").with_columns(_connection())
+    wanted = refused.select(_CONNECTION).unique()
+    accepted = (
+        flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
+        .select(*_connection(), "interface_id", "start", "end")
+        .join(wanted, on=list(_CONNECTION), how="semi")
+        .group_by(_CONNECTION)
+        .agg(_first=pl.col("start").min(), _last=pl.col("end").max())
+    )
     near = (pl.col("_first") <= pl.col("end")) & (pl.col("_last") >= pl.col("start") - pl.duration(minutes=10))
     after = (pl.col("protocol") == _TCP) & near.fill_null(value=False)
-    return known.with_columns(reason=_reason(names, after)).select(*dict.fromkeys(keep), "_source", "reason")
+    known = refused.join(accepted, on=list(_CONNECTION), how="left")
+    return known.with_columns(reason=_reason(names, after))
+
+
+def _connection() -> list[pl.Expr]:
+    """Return the two ends of a record, in the same order whichever way its packets went."""
+    back = (pl.col("srcaddr") > pl.col("dstaddr")) | (
+        (pl.col("srcaddr") == pl.col("dstaddr")) & (pl.col("srcport") > pl.col("dstport"))
+    )
+    ends = (("_a", "srcaddr", "dstaddr"), ("_a_port", "srcport", "dstport"))
+    others = (("_b", "dstaddr", "srcaddr"), ("_b_port", "dstport", "srcport"))
+    return [pl.when(back).then(turned).otherwise(usual).alias(name) for name, usual, turned in (*ends, *others)]
 
 
 def _reason(names: list[str], after: pl.Expr) -> pl.Expr:
@@ -117,15 +137,3 @@ def _reason(names: list[str], after: pl.Expr) -> pl.Expr:
         .then(pl.lit(NOT_OUT))
         .otherwise(pl.lit(NOT))
     )
-
-
-def _accepted(flows: pl.LazyFrame, refused: pl.LazyFrame) -> pl.LazyFrame:
-    """Return for each refused 5-tuple when it was accepted on the same interface, either way: `_first`, `_last`."""
-    tuples = refused.select(_TUPLE).unique()
-    accepted = flows.filter(pl.col("action") == "ACCEPT").select(*_TUPLE, "start", "end")
-    either = [
-        accepted.select(*(pl.col(one).alias(other) for one, other in zip(order, _TUPLE, strict=True)), "start", "end")
-        for order in (_TUPLE, _SWAPPED)
-    ]
-    ours = [part.join(tuples, on=list(_TUPLE), how="semi", nulls_equal=True) for part in either]
-    return pl.concat(ours).group_by(_TUPLE).agg(_first=pl.col("start").min(), _last=pl.col("end").max())
