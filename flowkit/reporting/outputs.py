@@ -100,8 +100,8 @@ def plain(text: str) -> str:
 def written(value: object, column: str) -> str:
     """Return a value as it stands in a table of numbers; what only looks like a number is left as it is.
 
-    >>> [written(value, "bytes") for value in (1234567, 0.5, 3.14159, None, "10.0.0.1")]
-    ['1,234,567', '0.5', '3.142', '–', '10.0.0.1']
+    >>> [written(value, "bytes") for value in (1234567, 0.5, 3.14159, 1e-7, None, "10.0.0.1")]
+    ['1,234,567', '0.5', '3.142', '<0.0001', '–', '10.0.0.1']
     >>> written(50123, "srcport")
     '50123'
     """
@@ -109,6 +109,8 @@ def written(value: object, column: str) -> str:
         return "–"
     if not _number(value) or column.endswith(_CODES):
         return str(value)
+    if 0 < value < 0.0001:
+        return "<0.0001"
     return f"{value:,.4g}" if abs(value) < 1 or not float(value).is_integer() else f"{value:,.0f}"
 
 
