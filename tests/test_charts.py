@@ -162,6 +162,7 @@ def test_a_figure_in_a_notebook_is_a_widget_that_needs_no_network() -> None:
     bundle = charts.timeline(timeline_table())._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", MIME, "text/plain"} <= set(bundle)
     assert "text/html" not in bundle
+    assert bundle["text/plain"] == repr(charts.timeline(timeline_table()))
 
 
 def test_a_figure_carries_500_rows_of_its_table_at_most() -> None:
@@ -273,6 +274,16 @@ def test_peers_say_who_has_how_much_and_how_many_others_there_are() -> None:
     assert figure.title == "Top peers: 10.0.0.1 has 90 % of 10 kB"
     labels = [row["label"] for row in values(figure) if "who" not in row]
     assert labels == ["10.0.0.1 · 9 kB · 90 %", "2 others · 1 kB · 10 %"]
+
+
+def test_of_a_long_table_forty_rows_are_drawn_and_the_others_counted() -> None:
+    figure = charts.peers(pl.concat([peers_table()] * 30))
+    assert len([row for row in values(figure) if "who" in row]) == 40
+    assert "bytes (20 rows more in the table, not drawn)" in set(_texts(figure.spec, "title"))
+
+
+def _texts(spec: Any, key: str) -> Iterator[str]:
+    return (value for value in words(spec, key) if isinstance(value, str))
 
 
 def test_peers_draw_what_they_are_ranked_by() -> None:

@@ -20,7 +20,7 @@ MOST_ROWS = 500
 """How many rows of its table a figure carries to a report."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Figure:
     """A chart with its title, its table and its text alternative.
 
@@ -37,6 +37,9 @@ class Figure:
 
     live: ClassVar[bool] = True
     """Whether a notebook shows a widget. A report sets it to False, because no kernel stands behind a page."""
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.alt}"
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -69,7 +72,7 @@ class Figure:
         """Return the forms of the figure: for a report, for a live notebook, and in words."""
         bundle = {**self._widget()} if self.live else {}
         spoken = {"spec": self.spec, "title": self.title, "alt": self.alt, "table": self._rows()}
-        return {**bundle, MIME: spoken, "text/plain": f"{self.title}\n{self.alt}"}
+        return {**bundle, MIME: spoken, "text/plain": repr(self)}
 
     def _widget(self) -> dict[str, Any]:
         """Return the live view. Altair's other renderers fetch scripts, and run scripts that stand in the logs."""

@@ -34,7 +34,7 @@ def peers(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | N
     colour = style.colour("", ["named", "other"], legend=False)
     chart = ranked.bars(rows, measure=measure, colour=colour, tips=_TIPS)
     heading, alt = _said(frame, rows, keys, measure)
-    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.ROW * rows.height)
+    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.height(rows))
 
 
 def _ranked_by(frame: pl.DataFrame) -> str:

@@ -14,8 +14,8 @@ from flowkit.times import Clock
 if TYPE_CHECKING:
     import altair as alt
 
-ROW = 34
-"""Height of a bar and its words, in pixels."""
+_ROW = 34
+_MOST = 40
 
 
 def who(row: Mapping[str, Any], keys: list[str]) -> str:
@@ -36,14 +36,21 @@ def when(moment: datetime | None, at: Clock) -> str:
     return at.show(moment) if moment else "-"
 
 
+def height(rows: pl.DataFrame) -> int:
+    """Return the height of the chart of `rows`, in pixels."""
+    return _ROW * min(rows.height, _MOST)
+
+
 def bars(rows: pl.DataFrame, *, measure: str, colour: alt.Color, tips: Mapping[str, str]) -> style.Drawing:
-    """Return the chart of `rows`: columns `label`, `value`, `series` and the fields of the tooltip."""
+    """Return the chart of the first 40 `rows`: columns `label`, `value`, `series` and the fields of the tooltip."""
     import altair as alt
 
-    place = pl.int_range(pl.len())
+    more = rows.height - _MOST
+    rows, place = rows.head(_MOST), pl.int_range(pl.len())
     drawn = rows.with_columns(top=place + 0.46, bottom=place + 0.88, zero=pl.lit(0))
     biggest = float(max(rows["value"].to_list(), default=0)) or 1.0
-    axis = style.count_axis(measure, biggest=biggest, measure=measure, grid=False)
+    title = f"{measure} ({words.count(more, 'row')} more in the table, not drawn)" if more > 0 else measure
+    axis = style.count_axis(title, biggest=biggest, measure=measure, grid=False)
     body = (
         alt.Chart(style.data(drawn))
         .mark_rect()

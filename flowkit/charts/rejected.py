@@ -39,7 +39,7 @@ def rejected(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str 
     colour = style.colour("reason", style.ordered("reason", reasons))
     chart = ranked.bars(rows, measure="flows", colour=colour, tips=_TIPS)
     heading, alt = _said(frame, rows, reasons)
-    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.ROW * rows.height)
+    return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.height(rows))
 
 
 def _totals(frame: pl.DataFrame, column: str) -> Counter[str]:
