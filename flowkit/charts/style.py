@@ -125,11 +125,11 @@ def down(rows: int) -> alt.Y:
 
 
 def labels(texts: Sequence[str], *, at: float) -> alt.Chart:
-    """Return the words of each row of such a chart, on a line at the height `at` within the row."""
+    """Return the words of each row of such a chart, on a line at the height `at` within the row, cut to its width."""
     import altair as alt
 
     rows = [{"top": row + at, "label": text} for row, text in enumerate(texts)]
-    said: alt.Chart = alt.Chart(data(rows)).mark_text(align="left", baseline="alphabetic")
+    said: alt.Chart = alt.Chart(data(rows)).mark_text(align="left", baseline="alphabetic", limit=alt.ExprRef("width"))
     return said.encode(x=alt.value(0), y=down(len(texts)), text="label:N")
 
 

@@ -92,14 +92,14 @@ def during(start: datetime, length: timedelta, clock: Clock) -> str:
     return f"{clock.show(start)} to {clock.show(start + length, '%H:%M:%S')}"
 
 
-def name(text: object) -> str:
+def name(text: object, *, longest: int = _LONGEST) -> str:
     r"""Return a text from the logs as one short printable line.
 
     >>> name("eni-0a1b"), name("a\nb"), len(name("x" * 1000))
     ('eni-0a1b', 'a b', 60)
     """
-    line = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * _LONGEST])
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    line = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * longest])
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def pair(values: Sequence[str], columns: Sequence[str]) -> str:
@@ -119,7 +119,7 @@ def pair(values: Sequence[str], columns: Sequence[str]) -> str:
         elif column in ("srcport", "dstport") and before == column.replace("port", "addr"):
             part, joint = value, ":"
         out += joint + part if out else part
-    return name(out)
+    return name(out, longest=2 * _LONGEST)
 
 
 def seen(table: pl.DataFrame) -> str:
