@@ -28,7 +28,7 @@ def assign(hist: pl.DataFrame, windows: pl.DataFrame, found: pl.DataFrame) -> pl
     rows = rows.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
     rows = rows.join(_sizes(rows, accepted), on=[*UNIT, "x", "packets"], how="left")
     rows = rows.with_columns(main=pl.col("chance").is_not_null())
-    rows = rows.with_columns(came=pl.col("n").filter("main").sum().over(SEEN))
+    rows = rows.with_columns(came=(pl.col("n") * pl.col("times")).filter("main").sum().over(SEEN))
     rows = rows.join(_lengths(hist, windows), on=["interface_id", "bin"], how="left")
     rows = rows.with_columns(pl.col("expected") * pl.col("length").fill_null(1.0))
     rows = rows.with_columns(missing=(pl.col("expected") - pl.col("came")).clip(0))
@@ -68,9 +68,9 @@ def _lengths(hist: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    ranges = accepted.select(*UNIT, "lo", "hi", "least", "most", "chance")
+    ranges = accepted.select(*UNIT, "lo", "hi", "least", "most", "folds", "chance")
     hit = within(ranges, rows.select(*UNIT, "x", "packets").unique())
-    return hit.group_by(*UNIT, "x", "packets").agg(pl.col("chance").max())
+    return hit.group_by(*UNIT, "x", "packets").agg(pl.col("chance", "times").max())
 
 
 def _ticks(rows: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,9 @@ WIDEST = 24
 # At most this many sizes of a pair are tried: a checker's sizes are among the commonest or it does not matter.
 MOST_SIZES = 24
 FEWEST_OF_A_SIZE = 4
+# So many checks may share a record: 10 s checks over 16 ports in windows of 600 s do. A size below the options of a SYN
+# has no multiples to speak of.
+MOST_FOLDS, SMALLEST_FOLD = 8, 8
 # Four silent windows in a row cut a series in two runs: at one connection a window chance does it in 2 % of the places.
 GAP = 4
 LEAST = 0.02
@@ -47,13 +50,16 @@ def cleaned(hist: pl.DataFrame) -> pl.DataFrame:
 
 
 def candidates(hist: pl.DataFrame) -> pl.DataFrame:
-    """Return every range worth testing: unit, lo, hi (of x), least, most (packets), values (sizes it joins)."""
+    """Return every range worth testing: unit, lo, hi (of x), least, most (packets), folds, values (sizes it joins)."""
     sizes = _heavy(hist, ["x"])
     both = sizes.join(sizes, on=UNIT, suffix="_hi")
     both = both.filter((pl.col("x_hi") - pl.col("x")).is_between(0, WIDEST))
     rank = pl.col("rank_hi") - pl.col("rank") + 1
-    ranges = both.select(*UNIT, lo="x", hi="x_hi", least=pl.lit(0), most=pl.lit(LARGEST_PACKETS), values=rank)
-    return pl.concat([ranges, _by_packets(hist)], how="vertical_relaxed")
+    one = pl.lit(1)
+    any_packets = {"least": pl.lit(0), "most": pl.lit(LARGEST_PACKETS)}
+    ranges = both.select(*UNIT, lo="x", hi="x_hi", **any_packets, folds=one, values=rank)
+    folded = ranges.with_columns(pl.col("values") + 1, folds=pl.lit(MOST_FOLDS))
+    return pl.concat([ranges, folded, _by_packets(hist)], how="vertical_relaxed")
 
 
 def _by_packets(hist: pl.DataFrame) -> pl.DataFrame:
@@ -64,7 +70,8 @@ def _by_packets(hist: pl.DataFrame) -> pl.DataFrame:
     both = shapes.join(shapes, on=[*UNIT, "x"], suffix="_hi").filter(
         (pl.col("packets_hi") - pl.col("packets")).is_between(0, 2)
     )
-    return both.select(*UNIT, lo="x", hi="x", least="packets", most="packets_hi", values=pl.lit(2))
+    ends = {"lo": "x", "hi": "x", "least": "packets", "most": "packets_hi"}
+    return both.select(*UNIT, **ends, folds=pl.lit(1), values=pl.lit(2))
 
 
 def _heavy(hist: pl.DataFrame, by: list[str]) -> pl.DataFrame:
@@ -74,15 +81,23 @@ def _heavy(hist: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of the histogram that lie in each range."""
+    """Return the rows of the histogram that lie in each range, with `times`: how many checks a record holds.
+
+    Where a source port comes back within a window, its connections are one record: sizes and packets add up.
+    """
     shapes = hist.select(*UNIT, "x", "packets").unique().join(ranges, on=UNIT)
-    inside = pl.col("x").is_between("lo", "hi") & pl.col("packets").is_between("least", "most")
+    middle = (pl.col("lo") + pl.col("hi")) / 2
+    times = pl.when(middle >= SMALLEST_FOLD).then((pl.col("x") / middle).round()).otherwise(1).clip(1, pl.col("folds"))
+    shapes = shapes.with_columns(times=times.cast(pl.Int64))
+    inside = pl.col("x").is_between(pl.col("lo") * pl.col("times"), pl.col("hi") * pl.col("times"))
+    inside &= pl.col("packets").is_between(pl.max_horizontal("least", 2 * (pl.col("times") - 1)), "most")
     return shapes.filter(inside).join(hist, on=[*UNIT, "x", "packets"])
 
 
 def counted(hist: pl.DataFrame, ranges: pl.DataFrame) -> pl.DataFrame:
     """Return the connections of each range per window: range columns, bin, n."""
-    return within(ranges, hist).group_by(*ranges.columns, "bin").agg(pl.col("n").sum())
+    ticks = (pl.col("n") * pl.col("times")).sum().alias("n")
+    return within(ranges, hist).group_by(*ranges.columns, "bin").agg(ticks)
 
 
 def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from flowkit.split.beat import candidates, cleaned, counted, evenness, within
 from flowkit.split.reduce import FEWEST, UNIT, Reduced
 from flowkit.split.score import scored
 
-RANGE = [*UNIT, "lo", "hi", "least", "most", "values"]
-SHAPE = ["cl", "sp", "lo", "hi", "least", "most"]
+RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
+SHAPE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
 
 def families(reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
@@ -73,9 +73,12 @@ def _paced(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _freshness(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
-    """Add `fresh`: how many of the windows brought another source port; a long connection brings one and the same."""
-    lowest = within(found.select(RANGE), hist).group_by(*RANGE, "bin").agg(pl.col("port").min())
-    return found.join(lowest.group_by(RANGE).agg(fresh=pl.col("port").n_unique() / pl.len()), on=RANGE)
+    """Add `fresh`: how many windows bring other source ports than the one before; long connections keep theirs."""
+    ports = pl.col("port").min(), pl.col("last_port").max()
+    windows = within(found.select(RANGE), hist).group_by(*RANGE, "bin").agg(ports)
+    other = pl.struct("port", "last_port") != pl.struct("port", "last_port").shift(1).over(RANGE, order_by="bin")
+    windows = windows.with_columns(other=other)
+    return found.join(windows.group_by(RANGE).agg(fresh=pl.col("other").mean()), on=RANGE)
 
 
 def _purity(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:

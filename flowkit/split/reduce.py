@@ -41,8 +41,8 @@ class Reduced:
     ends: pl.DataFrame  # addr, port, meets: server ends among ports that need a look
     scans: pl.DataFrame  # cl, sv: pairs of addresses in which the first scans the second
     pairs: pl.DataFrame  # interface_id, srcaddr, dstaddr, n: who meets whom, on which interface
-    # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port, opened, closed: pairs that meet often, by size and
-    # window; `port` is the lowest of the opener's, `opened` and `closed` the first and last second
+    # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port, last_port, opened, closed: pairs that meet often,
+    # by size and window, with the lowest and highest of the opener's ports, and the first and last second
     hist: pl.DataFrame
     served: pl.DataFrame  # interface_id, sv, packets, bytes, n: what each server end was sent, by whomever
 
@@ -138,7 +138,7 @@ def _window(interface: str, marks: pl.DataFrame) -> tuple[str, int, int]:
     lengths, total = by_length["length"], int(marks["n"].sum())
     cumulated = by_length["n"].cum_sum()
     typical, long = (int(lengths[int((cumulated < share * total).sum())]) for share in (0.5, 0.95))
-    width = 30 if typical < 10 or long <= 33 else 60 if long <= 66 else 600
+    width = 30 if long <= 33 else 60 if long <= 66 or typical < 10 else 600
     return interface, width, _phase(marks, width)
 
 
@@ -201,7 +201,11 @@ def _histogram(frame: pl.LazyFrame, often: pl.DataFrame) -> pl.LazyFrame:
     packets = pl.when(small).then("packets").otherwise(0)
     size = pl.when(small).then("bytes").otherwise(0)
     return kept.group_by("interface_id", *UNIT, "reply", packets=packets, bytes=size, bin="bin").agg(
-        n=pl.len(), port=pl.col("clport").min(), opened=_seconds("start").min(), closed=_seconds("end").max()
+        n=pl.len(),
+        port=pl.col("clport").min(),
+        last_port=pl.col("clport").max(),
+        opened=_seconds("start").min(),
+        closed=_seconds("end").max(),
     )
 
 

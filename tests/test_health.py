@@ -1,0 +1,192 @@
+"""Target health: what became of each check, and the lasting states of each target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flowkit.errors import QuestionError
+from flowkit.questions.health import health_changes, target_health
+
+START = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
+NODES = ("10.1.0.10", "10.1.1.10")
+TARGET, OTHER = "10.1.2.101", "10.1.3.102"
+# What goes there and what comes back, as packets and bytes.
+ANSWERED, SLOW, REFUSED, LOST = (3, 294, 5, 514), (3, 294, 2, 112), (1, 60, 1, 40), (3, 180, 0, 0)
+
+Record = dict[str, Any]
+
+
+def check(
+    second: float,
+    sizes: tuple[int, int, int, int],
+    *,
+    node: str = NODES[0],
+    target: str = TARGET,
+    kind: str = "health-check",
+) -> Iterator[Record]:
+    """The two records of one check, with times of its own."""
+    there, back = sizes[:2], sizes[2:]
+    port = 20_000 + int(second * 10) * 2
+    moment = START + timedelta(seconds=second)
+    base = {
+        "interface_id": f"eni-{target}",
+        "protocol": 6,
+        "start": moment,
+        "end": moment,
+        "action": "ACCEPT",
+        "kind": kind,
+    }
+    ways = ((node, target, port, 80, there), (target, node, 80, port, back))
+    for src, dst, sport, dport, (packets, size) in ways:
+        if packets:
+            ends = {"srcaddr": src, "dstaddr": dst, "srcport": sport, "dstport": dport}
+            yield base | ends | {"packets": packets, "bytes": size}
+
+
+def frame(*parts: Iterator[Record]) -> pl.LazyFrame:
+    times = {"start": pl.Datetime("ms", "UTC"), "end": pl.Datetime("ms", "UTC")}
+    return pl.DataFrame([r for part in parts for r in part], infer_schema_length=None, schema_overrides=times).lazy()
+
+
+def story(*chapters: tuple[float, float, tuple[int, int, int, int]], target: str = TARGET) -> Iterator[Record]:
+    """Checks every 10 s from both nodes, minute by minute as told."""
+    for first, last, sizes in chapters:
+        for tick in range(int((last - first) * 6)):
+            for late, node in enumerate(NODES):
+                yield from check(first * 60 + tick * 10 + late * 3, sizes, node=node, target=target)
+
+
+def changes(flows: pl.LazyFrame) -> list[tuple[str, str, float]]:
+    """Each target's states with the minute they began."""
+    found = health_changes(flows).collect()
+    minute = ((pl.col("start") - START).dt.total_seconds() / 60).round(1)
+    return found.select("target", "state", minute).rows()
+
+
+def test_each_outcome_is_counted_by_target_checker_and_minute() -> None:
+    flows = frame(check(0, ANSWERED), check(10, ANSWERED), check(20, SLOW), check(30, REFUSED), check(40, LOST))
+    assert target_health(flows).collect().rows() == [
+        (f"{TARGET}:80", NODES[0], START, 2, 1, 1, 1, 5, 0, "answering"),
+    ]
+
+
+def test_the_columns_and_their_types_are_as_promised() -> None:
+    schema = target_health(frame(check(0, ANSWERED))).collect_schema()
+    assert schema.names() == [
+        "target", "checker", "time", "answered", "slow", "refused", "unreachable", "checks", "service", "state",
+    ]  # fmt: skip
+    assert schema["time"] == pl.Datetime("ms", "UTC")
+    assert {schema[name] for name in schema.names()[3:9]} == {pl.UInt32}
+
+
+def test_an_outage_is_told_from_its_first_refusal_to_its_end() -> None:
+    flows = frame(
+        story((0, 4, ANSWERED), (4, 7, REFUSED), (7, 9, LOST), (9, 12, ANSWERED)),
+        story((0, 12, ANSWERED), target=OTHER),
+    )
+    assert changes(flows) == [
+        (f"{TARGET}:80", "answering", 0.0),
+        (f"{TARGET}:80", "refused", 4.0),
+        (f"{TARGET}:80", "unreachable", 7.0),
+        (f"{TARGET}:80", "answering", 9.0),
+        (f"{OTHER}:80", "answering", 0.0),
+    ]
+
+
+def test_a_change_in_the_middle_of_a_minute_is_found_where_it_happened() -> None:
+    assert changes(frame(story((0, 4.5, ANSWERED), (4.5, 9, REFUSED)))) == [
+        (f"{TARGET}:80", "answering", 0.0),
+        (f"{TARGET}:80", "refused", 4.5),
+    ]
+
+
+def test_where_all_records_of_a_window_share_its_times_the_counts_place_the_change() -> None:
+    """Windows of 30 s; the target refuses from 4.6 minutes: 20 % into a window."""
+    window = pl.col("start").dt.truncate("30s")
+    flows = frame(story((0, 4.6, ANSWERED), (4.6, 8, REFUSED)))
+    shared = flows.with_columns(start=window, end=window.dt.offset_by("29s"))
+    (_, _, first), (_, state, minute) = changes(shared)
+    assert (first, state) == (0.0, "refused")
+    assert minute == pytest.approx(4.6, abs=0.1)
+
+
+def test_one_failed_check_changes_no_state() -> None:
+    flows = frame(story((0, 3, ANSWERED)), check(185, REFUSED), story((3.2, 6, ANSWERED)))
+    assert changes(flows) == [(f"{TARGET}:80", "answering", 0.0)]
+
+
+def test_checks_that_stop_are_no_checks_seen() -> None:
+    flows = frame(story((0, 3, ANSWERED)), story((0, 8, ANSWERED), target=OTHER))
+    assert [state for target, state, _ in changes(flows) if target == f"{TARGET}:80"] == ["answering", "no checks seen"]
+
+
+def test_rare_checks_do_not_stop_between_one_and_the_next() -> None:
+    """Every two minutes in windows of one: every other bin is empty, and the state stays."""
+    flows = frame(*(check(120 * tick, ANSWERED) for tick in range(8)))
+    assert set(target_health(flows).collect()["state"]) == {"answering"}
+
+
+def test_failures_that_may_be_services_fill_up_the_checks_that_are_missing() -> None:
+    """In the minute of the change 2 checks answered, and of 20 refused connections 4 must be checks."""
+    lost = (check(190 + tick, REFUSED, node=NODES[0], kind="uncertain") for tick in range(20))
+    flows = frame(story((0, 3, ANSWERED)), check(180, ANSWERED), check(182, ANSWERED), *lost, story((4, 6, REFUSED)))
+    minute = target_health(flows).filter(pl.col("time") == START + timedelta(minutes=3)).collect()
+    assert minute.filter(pl.col("checker") == NODES[0]).select("answered", "refused").rows() == [(2, 4)]
+
+
+def test_a_check_cut_in_two_by_a_windows_edge_is_one_check() -> None:
+    whole = story((0, 3, ANSWERED))
+    first, last = check(179.9, (2, 242, 1, 60)), check(179.9, (1, 52, 4, 454))
+    later = (
+        record | {"start": START + timedelta(seconds=180), "end": START + timedelta(seconds=180)} for record in last
+    )
+    found = target_health(frame(whole, first, later, story((3, 5, ANSWERED)))).collect()
+    assert found.select(pl.col("checks", "answered").sum()).rows() == [(61, 61)]
+
+
+def test_service_towards_the_target_is_counted_beside() -> None:
+    visits = (check(5 + tick, (5, 400, 5, 900), node="203.0.113.7", kind="service") for tick in range(7))
+    flows = frame(story((0, 1, ANSWERED)), *visits)
+    assert target_health(flows).collect()["service"].to_list() == [7, 7]
+    assert health_changes(flows).collect()["service"].to_list() == [7]
+
+
+def test_ipv6_targets_are_written_in_brackets() -> None:
+    flows = frame(
+        check(0, (3, 192, 2, 132), node="fd00::10", target="fd00::1"),
+        check(10, (1, 80, 1, 60), node="fd00::10", target="fd00::1"),
+    )
+    assert target_health(flows).select("target", "answered", "refused").collect().rows() == [("[fd00::1]:80", 1, 1)]
+
+
+def test_bins_can_be_longer_than_the_window() -> None:
+    found = target_health(frame(story((0, 10, ANSWERED))), every="5m").collect()
+    assert found.filter(pl.col("checker") == NODES[0])["checks"].to_list() == [30, 30]
+
+
+def test_without_checks_the_tables_are_empty() -> None:
+    flows = frame(check(0, ANSWERED, kind="service"))
+    assert target_health(flows).collect().height == 0
+    assert health_changes(flows).collect().height == 0
+
+
+def test_bare_records_are_refused_with_a_hint() -> None:
+    with pytest.raises(QuestionError, match="no column 'kind': it is added by flowkit"):
+        target_health(frame(check(0, ANSWERED)).drop("kind"))
+
+
+def test_a_bin_that_is_no_length_of_time_is_refused() -> None:
+    with pytest.raises(QuestionError, match="every='soon' is no length of time: write it as '30s'"):
+        target_health(frame(check(0, ANSWERED)), every="soon")
+
+
+def test_lazy_and_eager_agree_whatever_the_order_of_the_rows() -> None:
+    flows = frame(story((0, 4, ANSWERED), (4, 7, REFUSED))).collect()
+    shuffled = flows.sample(fraction=1, shuffle=True, seed=3).lazy()
+    assert health_changes(shuffled).collect().equals(health_changes(flows.lazy()).collect(engine="streaming"))
+    assert isinstance(target_health(shuffled), pl.LazyFrame)
