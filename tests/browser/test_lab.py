@@ -203,7 +203,9 @@ def test_a_notebook_runs_and_draws_all_its_charts(name: str, desk: Desk) -> None
     charts = sum("fk.charts." in source or "fk.Explorer" in source for source in code)
     for output in desk.page.locator(".jp-Notebook .jp-Cell").all():
         output.scroll_into_view_if_needed()
-    desk.page.wait_for_function(f"document.querySelectorAll('svg.marks').length === {charts}", timeout=30_000)
+    desk.page.wait_for_function(
+        "n => document.querySelectorAll('svg.marks:has(.role-mark > *)').length === n", arg=charts, timeout=30_000
+    )
     assert desk.watched.errors == []
 
 
