@@ -35,6 +35,11 @@ def coverage(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str 
 
     Where there are more than 60 interfaces, those with something missing are drawn first. Raises `QuestionError` on
     another table.
+
+    >>> from datetime import UTC, datetime
+    >>> table = {"interface_id": ["eni-a"], "time": [datetime(2026, 5, 14, tzinfo=UTC)], "state": ["SKIPDATA"]}
+    >>> coverage(pl.DataFrame({**table, "records": 1, "window_s": 60})).title
+    'Coverage: data are missing on 1 of 1 interface'
     """
     frame = collected(table, "interface_id", "time", "state", "records", "window_s").sort("interface_id", "time")
     at = clock_of(frame["time"], tz)

@@ -27,6 +27,12 @@ class Figure:
     In a notebook it shows itself as a live chart that needs no network; a report draws it from `spec`. `chart` is the
     Altair chart, for those who want to change it. `clock` is the zone and offset its times are drawn with: a time read
     off the chart (a brush gives milliseconds) is turned back into UTC with `true_time`.
+
+    >>> from flowkit import charts
+    >>> figure = charts.sizes(pl.DataFrame({"low": [164], "high": [164], "flows": [500]}))
+    >>> print(figure)
+    Record sizes: 500 flows, 164 B
+    Histogram. Record sizes: 500 flows, 164 B. all · 500 flows · most 500 at 164 B.
     """
 
     chart: Any

@@ -23,6 +23,12 @@ def peers(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | N
     """Return a bar for each row of what `flowkit.peers` returns, in its order and in what it is ranked by.
 
     Times in the tooltips are on the clock of `tz`. Raises `QuestionError` on another table.
+
+    >>> from datetime import UTC, datetime
+    >>> at = datetime(2026, 5, 14, tzinfo=UTC)
+    >>> table = {"srcaddr": ["10.0.0.1"], "flows": [3], "packets": [9], "bytes": [900], "share": [1.0], "groups": [1]}
+    >>> peers(pl.DataFrame({**table, "first_seen": [at], "last_seen": [at]})).title
+    'Top peers: 10.0.0.1 has 100 % of 900 B'
     """
     frame = collected(table, *_OWN)
     at = clock_of(frame["first_seen"], tz)

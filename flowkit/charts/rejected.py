@@ -28,6 +28,12 @@ def rejected(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str 
     """Return a bar of flows for each row of what `flowkit.rejected` returns; times are on the clock of `tz`.
 
     Raises `QuestionError` on another table.
+
+    >>> from datetime import UTC, datetime
+    >>> at = datetime(2026, 5, 14, tzinfo=UTC)
+    >>> table = {"srcaddr": ["198.51.100.7"], "reason": ["not allowed in"], "flows": 3, "packets": 3, "bytes": 180}
+    >>> rejected(pl.DataFrame({**table, "first_seen": at, "last_seen": at, "sources": 1, "groups": 1})).title
+    'Rejected: 3 flows, most from 198.51.100.7'
     """
     frame = collected(table, *_OWN)
     at = clock_of(frame["first_seen"], tz)

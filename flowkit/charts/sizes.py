@@ -43,6 +43,9 @@ def sizes(
         What the table measures: "bytes" or "packets".
 
     Raises `QuestionError` on another table.
+
+    >>> sizes(pl.DataFrame({"low": [164, 9000], "high": [164, 9390], "flows": [500, 20]})).title
+    'Record sizes: 520 flows, 164 to 9,390 B'
     """
     frame = collected(table, "low", "high", "flows")
     by = next((name for name in frame.columns if name not in ("low", "high", "flows")), "")

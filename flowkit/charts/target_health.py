@@ -31,6 +31,11 @@ def target_health(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title:
     `table` is what `flowkit.target_health` returns; the checkers of a target are summed. All rows share one scale for
     checks and one for service. Where there are more than 24 targets, those that failed most are drawn. Times are on the
     clock of `tz`. Raises `QuestionError` on another table.
+
+    >>> from datetime import UTC, datetime
+    >>> table = {"target": ["10.0.0.2:80"], "time": [datetime(2026, 5, 14, tzinfo=UTC)], "answered": 2, "refused": 10}
+    >>> target_health(pl.DataFrame({**table, "slow": 0, "unreachable": 0, "service": 7})).title
+    'Target health: 1 of 1 target failed checks: 10.0.0.2:80, 00:00 to 00:01'
     """
     frame = collected(table, "target", "time", *_STATES, "service")
     at = clock_of(frame["time"], tz)

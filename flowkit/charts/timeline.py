@@ -49,6 +49,11 @@ def timeline(
         Whether the time axis zooms, with shift and the wheel; False leaves the axis to a brush of your own.
 
     Raises `QuestionError` on another table or an unknown measure.
+
+    >>> from datetime import UTC, datetime
+    >>> table = {"time": [datetime(2026, 5, 14, tzinfo=UTC)], "flows": [3], "packets": [9], "bytes": [900]}
+    >>> timeline(pl.DataFrame(table), tz="Asia/Tokyo").title
+    '900 B in 1 min; at most 900 B in a minute, at 09:00'
     """
     if measure not in _MEASURES:
         raise QuestionError(f"measure={measure!r} is not known: choose one of {', '.join(map(repr, _MEASURES))}")
