@@ -181,9 +181,8 @@ class Explorer:
             self.controls.show(ends, self._span)
             self._paste.children[0].value = f"<pre>{html.escape(self.code or 'nothing is left out')}</pre>"
             if "chart" in vars(self):  # it is made when it is first looked at, which a report never does
-                self.chart.spec = (
-                    self.picture.spec
-                )  # not .chart: checking it against the schema takes longer than all else
+                # Not `.chart`: to check that against the schema takes longer than all else.
+                self.chart.spec = self.picture.spec
         finally:
             self._quiet = False
         self.note.value = _status(self._summary())

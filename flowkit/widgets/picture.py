@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -36,7 +37,7 @@ class Picture:
     brush: tuple[int, ...]
     """Where the brush stands: nowhere, or from when to when in milliseconds of the clock shown."""
 
-    @property
+    @cached_property
     def spec(self) -> dict[str, Any]:
         """The Vega-Lite specification of the three as one chart, with the brush where the view's time range is."""
         half = (_WIDTH - _GAP) // 2
