@@ -98,7 +98,7 @@ class Figure:
             pl.col(pl.Float64, pl.Float32).round(4),
         )
         columns = [f"{name}, {self.clock.label}" if name in times else name for name in shown.columns]
-        return {"columns": columns, "rows": [list(row) for row in shown.rows()]}
+        return {"columns": columns, "rows": [list(row) for row in shown.rows()], "height": self.table.height}
 
 
 def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str) -> pl.DataFrame:
