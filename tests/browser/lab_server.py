@@ -110,7 +110,8 @@ class Notebook:
         self.page.evaluate("() => { void jupyterapp.commands.execute('notebook:run-all-cells') }")
         self.page.wait_for_function(_ALL_RAN, timeout=seconds * 1000)
         self.page.wait_for_function(_KERNEL_IDLE, timeout=seconds * 1000)
-        assert self.page.evaluate(_ERRORS) == []
+        errors = self.page.evaluate(_ERRORS)
+        assert not errors, errors
 
     def texts(self) -> list[str]:
         """Return the text that each code cell printed or gave."""
