@@ -97,7 +97,7 @@ def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
 def counted(hist: pl.DataFrame, ranges: pl.DataFrame) -> pl.DataFrame:
     """Return the connections of each range per window: range columns, bin, n."""
     ticks = (pl.col("n") * pl.col("times")).sum().alias("n")
-    return within(ranges, hist).group_by(*ranges.columns, "bin").agg(ticks)
+    return within(ranges, hist).group_by(*ranges.columns, "block", "bin").agg(ticks)
 
 
 def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -105,8 +105,8 @@ def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
     F compares neighbouring windows, so that a checker that begins, stops or slows down in the middle stays even.
     """
-    step = pl.col("bin").diff().over(keys, order_by="bin")
-    before = pl.col("n").cast(pl.Float64).shift(1).over(keys, order_by="bin")
+    step = pl.col("bin").diff().over(*keys, "block", order_by="bin")
+    before = pl.col("n").cast(pl.Float64).shift(1).over(*keys, "block", order_by="bin")
     now = pl.col("n").cast(pl.Float64)
     apart = pl.when(step == 1).then((now - before) ** 2).when(step <= GAP).then(now**2 + before**2)
     rows = counts.with_columns(step=step, apart=apart)
@@ -118,8 +118,9 @@ def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         pairs=pl.col("step").filter(linked).sum(),
         apart=pl.col("apart").sum(),
         cuts=(pl.col("step") > GAP).sum(),
+        blocks=pl.col("block").n_unique(),
     )
-    out = out.with_columns(windows=pl.col("pairs") + pl.col("cuts") + 1)
+    out = out.with_columns(windows=pl.col("pairs") + pl.col("cuts") + pl.col("blocks"))
     out = out.with_columns(rate=pl.col("n") / pl.col("windows"))
     out = out.with_columns(F=pl.col("apart") / 2 / pl.col("pairs").clip(1) / pl.col("rate"))
     return out.with_columns(

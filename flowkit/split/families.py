@@ -16,6 +16,11 @@ RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
 SHAPE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
 
+# Hours of a pair's windows tell all about its beat: more only cost time. They are taken in blocks, for a beat shows in
+# neighbours.
+MOST_WINDOWS, BLOCK = 512, 32
+
+
 def families(reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
     """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check."""
     hist = cleaned(vantage(reduced.hist))
@@ -37,7 +42,15 @@ def vantage(hist: pl.DataFrame) -> pl.DataFrame:
     best = seen.unique(UNIT, keep="first", maintain_order=True).drop("n")
     edges = hist.group_by("interface_id").agg(oldest=pl.col("bin").min(), newest=pl.col("bin").max())
     rows = hist.join(best, on=["interface_id", *UNIT, "reply"]).join(edges, on="interface_id")
-    return rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none")).drop("oldest", "newest")
+    rows = rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none")).drop("oldest", "newest")
+    return _sampled(rows)
+
+
+def _sampled(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with `block`; of a pair seen in very many windows, only every so many a block of them."""
+    every = (pl.col("bin").n_unique().over(UNIT) / MOST_WINDOWS).ceil().cast(pl.Int64)
+    block = pl.when(every > 1).then(pl.col("bin") // BLOCK).otherwise(0)
+    return rows.with_columns(block=block).filter((every == 1) | (pl.col("block") % every == 0))
 
 
 def _shape(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
@@ -146,7 +159,7 @@ def _company(found: pl.DataFrame) -> pl.DataFrame:
 def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     """Add `shared`: the unevenness of all targets' series together over the sum of each one's; 0 for one clock."""
     picked = counts.join(found.select(RANGE), on=RANGE)
-    whole = picked.group_by(*SHAPE, "bin").agg(pl.col("n").sum())
+    whole = picked.group_by(*SHAPE, "block", "bin").agg(pl.col("n").sum())
     union = evenness(whole, SHAPE)
     parts = found.group_by(SHAPE).agg(feet=pl.len(), each=(pl.col("apart") / pl.col("pairs").clip(1)).sum())
     step = pl.col("apart") / pl.col("pairs").clip(1)

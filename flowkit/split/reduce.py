@@ -165,7 +165,7 @@ def oriented(tcp: pl.LazyFrame, windows: pl.DataFrame, ends: pl.DataFrame) -> pl
                 pl.col("port").alias(f"{side}port"),
                 pl.col("meets").alias(f"_{side}"),
             )
-            frame = frame.join(met, on=[f"{side}addr", f"{side}port"], how="left", maintain_order="left")
+            frame = frame.join(met, on=[f"{side}addr", f"{side}port"], how="left")
     else:
         frame = frame.with_columns(_src=pl.lit(0), _dst=pl.lit(0))
     src, dst = pl.col("_src").fill_null(0), pl.col("_dst").fill_null(0)
@@ -188,7 +188,7 @@ def oriented(tcp: pl.LazyFrame, windows: pl.DataFrame, ends: pl.DataFrame) -> pl
         clport=pl.when("reply").then("dstport").otherwise("srcport"),
         sp=pl.when("reply").then("srcport").otherwise("dstport"),
     )
-    frame = frame.join(windows.lazy(), on="interface_id", how="left", maintain_order="left")
+    frame = frame.join(windows.lazy(), on="interface_id", how="left")
     # The middle of a record, not its start: what an interface saw first wanders within its window.
     middle = (_seconds("start") + _seconds("end")) // 2
     return frame.with_columns(bin=(middle - pl.col("phase")) // pl.col("width"))

@@ -13,7 +13,8 @@ from flowkit.split.nodes import nodes_of
 from flowkit.split.reduce import NEEDED, UNIT, Reduced, completed, oriented, reduce_flows, usable
 from flowkit.split.words import boundary, clusters, page, summary
 
-CONNECTION = ["interface_id", *UNIT, "clport", "bin"]
+PAIR = ["interface_id", *UNIT]
+CONNECTION = ["_unit", "clport", "bin"]
 
 
 def fit(flows: pl.LazyFrame, *, lb_addresses: Collection[str] | None = None) -> Split:
@@ -101,10 +102,14 @@ class Split:
 
     def _chances(self, roles: pl.LazyFrame) -> pl.LazyFrame:
         assert self.checks is not None
-        where = ["interface_id", *UNIT, "reply", "packets", "bytes", "bin"]
-        seen = roles.join(self.checks.lazy(), on=where, how="left", maintain_order="left")
+        # One join by names finds the few pairs that have checks; the others go by numbers.
+        units = self.checks.select(PAIR).unique().sort(PAIR).with_row_index("_unit")
+        checks = self.checks.join(units, on=PAIR).drop(PAIR)
+        roles = roles.join(units.lazy(), on=PAIR, how="left")
+        where = ["_unit", "reply", "packets", "bytes", "bin"]
+        seen = roles.join(checks.lazy(), on=where, how="left")
         seen = seen.with_columns(_chance=pl.when("_counts").then("chance").fill_null(0.0)).drop("chance")
-        both = seen.join(_connections(seen), on=CONNECTION, how="left", maintain_order="left")
+        both = seen.join(_connections(seen), on=CONNECTION, how="left")
         # The rest of a check that a window's edge cut off goes the same way and carries no data.
         segment = pl.when(pl.col("sv").str.contains(":", literal=True)).then(72).otherwise(52)
         rest = pl.col("bytes") <= segment * pl.col("packets")

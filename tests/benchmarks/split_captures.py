@@ -1,6 +1,6 @@
 """Judge the split on a folder of labelled captures: precision, recall, F1, false checks, share of uncertain, time.
 
-    python tests/benchmarks/split_captures.py FOLDER [--format v2] [--given] [--without checks|service] [--first MINUTES]
+    python tests/benchmarks/split_captures.py FOLDER [--format v2] [--given] [--without checks|service] [--first 5]
 
 A capture is a folder with `scenario.json` (its `flow_logs` by format and its `lb_nodes`), `labels.csv.gz` (stamp,
 row, label) and text logs under `AWSLogs`. FOLDER is one capture or holds several, at any depth. A record is positive
@@ -21,7 +21,7 @@ import polars as pl
 
 from flowkit.split import fit
 
-INTEGERS = {name: pl.Int32 for name in ("version", "srcport", "dstport", "protocol", "tcp_flags", "traffic_path")}
+INTEGERS = dict.fromkeys(("version", "srcport", "dstport", "protocol", "tcp_flags", "traffic_path"), pl.Int32)
 INTEGERS |= {"packets": pl.Int64, "bytes": pl.Int64}
 EXPORT = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
