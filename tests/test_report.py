@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,10 @@ class TestRunning:
         async def cell() -> Path:
             return report(saved(tmp_path, "print(6 * 7)"), tmp_path / "p.html", source="x")
 
-        assert "42" in Texts(asyncio.run(cell()).read_text("utf-8")).text
+        # In a thread: other tests may have left a loop of their own in this one.
+        with ThreadPoolExecutor(1) as pool:
+            page = pool.submit(asyncio.run, cell()).result()
+        assert "42" in Texts(page.read_text("utf-8")).text
 
     def test_progress_is_called_after_each_cell(self, tmp_path: Path) -> None:
         seen: list[tuple[int, int]] = []

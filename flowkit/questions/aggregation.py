@@ -10,7 +10,7 @@ from flowkit.questions.shared import require
 def aggregation(flows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the capture window of each interface, as far as its records show it.
 
-    AWS cuts time into windows of at most 60 or 600 s, in practice also of 30 s, and no record is longer than its window.
+    AWS cuts time into windows of at most 60 or 600 s, in practice also 30 s, and no record is longer than its window.
     So the longest records tell: beyond 33 s it is 60 s, beyond 66 s it is 600 s (a tenth is allowed for windows that
     close late; one record in 10,000, and any longer than 11 minutes, may have a broken time). Where all records of an
     interface share their window's times and are shorter, it is 30 s. Where each flow has times of its own and all are
