@@ -235,3 +235,8 @@ def test_checks_whose_source_ports_come_back_within_a_window_are_still_found() -
     said = labelled["kind"] == "health-check"
     assert (labelled["check"] & said).sum() / labelled["check"].sum() > 0.95
     assert (~labelled["check"] & said).sum() == 0
+
+
+def test_what_was_rejected_is_other_even_where_checks_cannot_be_told_apart() -> None:
+    flows = pl.LazyFrame({"protocol": [6, 6, 17], "action": ["ACCEPT", "REJECT", "ACCEPT"]})
+    assert fit(flows).label(flows).collect()["kind"].to_list() == ["service", "other", "other"]

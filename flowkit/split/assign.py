@@ -42,11 +42,10 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
     steady = pl.col("rate").filter(pl.col("F") < STEADY).median().over("cl", "sp")
     accepted = accepted.with_columns(steady=steady)
     borrows = (pl.col("F") > 0.5) & pl.col("steady").is_not_null()
-    pace = pl.when(borrows).then("steady").otherwise("rate")
-    own = pace * (1 - pl.col("told").clip(0, 1))
+    pace = pl.when(borrows).then("steady").otherwise("own")
     return accepted.group_by(*UNIT, "reply").agg(
         pl.col("h").first(),
-        expected=own.sum(),
+        expected=pace.sum(),
         alone=pl.col("single").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),
         jitter=(pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1)) * pace).sum().sqrt(),

@@ -27,6 +27,8 @@ SCAN_PORTS = 8
 
 # Who opens connections (cl), to whom (sv), on which server port (sp).
 UNIT = ["cl", "sv", "sp"]
+# What makes a record one that can be part of a check at all, by field: TCP, let through.
+TESTS = {"protocol": pl.col("protocol") == 6, "action": pl.col("action") == "ACCEPT"}
 NEEDED = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end")
 # Fields of other versions that help where they are there.
 HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id")
@@ -72,7 +74,7 @@ def completed(flows: pl.LazyFrame) -> pl.LazyFrame:
 
 def usable() -> pl.Expr:
     """Whether a record can be part of a check at all: TCP, let through."""
-    return (pl.col("protocol") == 6) & (pl.col("action") == "ACCEPT")
+    return pl.all_horizontal(TESTS.values())
 
 
 def _seconds(name: str) -> pl.Expr:

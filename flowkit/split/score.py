@@ -28,8 +28,9 @@ AIMLESS, STEADY = -6.0, 0.2
 COVERED, HALF = 1.8, 0.25
 # Connecting and closing without data is what TCP checks do, and few services.
 BARE = 0.5
-# The shortest interval is 5 s, so six a window of 30 s; several checkers at one node make a few times that.
-MANY, TOO_FAST, UNHURRIED = 18, -3.0, 0.4
+# The shortest interval is 5 s, so six a window of 30 s; several checkers at one node make a few times that, and twice
+# that again is too many for any.
+MANY, TOO_MANY, TOO_FAST, UNHURRIED = 18, 36, -3.4, 0.4
 # Nothing else goes from this source to this target: service has more than one size.
 SINGLE, SINGLE_SHARE, SINGLE_RATE = 1.5, 0.9, 40
 # What clients sent in at the source's front in like number, it only passed on. What none sent, it made itself.
@@ -86,7 +87,7 @@ def _parts() -> list[pl.Expr]:
         AIMLESS * (1 - aim),
         COVERED * (pl.col("covered") - HALF),
         pl.when(pl.col("payload_high") == 0).then(BARE).otherwise(0.0),
-        pl.when(30 * pl.col("rate") / pl.col("width") > MANY).then(TOO_FAST).otherwise(UNHURRIED),
+        UNHURRIED + TOO_FAST * ((30 * pl.col("rate") / pl.col("width") - MANY) / (TOO_MANY - MANY)).clip(0, 1),
         pl.when("single").then(SINGLE).otherwise(0.0),
         pl.when(told >= FRONT_SHARE).then(FRONT).when(visible & (told < OWN_SHARE)).then(OWN).otherwise(0.0),
         ONE_CLOCK * pl.col("one_clock"),

@@ -10,7 +10,7 @@ import polars as pl
 from flowkit.split.assign import CHECK, DOUBT, assign
 from flowkit.split.families import families
 from flowkit.split.nodes import nodes_of
-from flowkit.split.reduce import NEEDED, UNIT, Reduced, completed, oriented, reduce_flows, usable
+from flowkit.split.reduce import NEEDED, TESTS, UNIT, Reduced, completed, oriented, reduce_flows, usable
 from flowkit.split.words import boundary, clusters, page, summary
 
 PAIR = ["interface_id", *UNIT]
@@ -89,7 +89,9 @@ class Split:
         """
         names = [name for name in flows.collect_schema().names() if name not in ("kind", "confidence")]
         if self.reduced is None or self.checks is None:
-            return _kinds(flows.with_columns(_counts=pl.lit(True), _chance=pl.lit(0.0)), names)
+            known = {name: expr for name, expr in TESTS.items() if name in names}
+            counts = pl.all_horizontal(pl.lit(value=True), *known.values()).fill_null(value=False)
+            return _kinds(flows.with_columns(_counts=counts, _chance=pl.lit(0.0)), names)
         roles = oriented(completed(flows), self.reduced.windows, self.reduced.ends)
         counts = usable() & ~self._scans()
         roles = roles.with_columns(_counts=counts.fill_null(False), _chance=pl.lit(0.0))

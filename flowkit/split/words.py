@@ -40,7 +40,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         payload_low=pl.col("payload_low").min(), payload_high=pl.col("payload_high").max(),
         bytes_low=pl.col("bytes_low").min(), bytes_high=pl.col("bytes_high").max(),
         packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
-        flows=pl.col("n").sum(), interval_s=pl.col("interval_s").median(),
+        flows=pl.col("n").sum(), interval_s=pl.col("interval_s").sort_by("F", "cl", "sv").first(),
         checkers=pl.col("cl").n_unique(), targets=pl.col("sv").n_unique(),
         confidence=(pl.col("chance") * pl.col("n")).sum() / pl.col("n").sum(),
         usual_packets=pl.col("usual_packets").sort_by("n").last(),
