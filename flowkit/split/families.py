@@ -28,7 +28,7 @@ def families(reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
     hist = cleaned(vantage(reduced.hist))
     ranges = candidates(hist)
     counts = counted(hist, ranges)
-    found = evenness(counts, RANGE).join(hist.select(*UNIT, "interface_id", "h", "reply").unique(UNIT), on=UNIT)
+    found = evenness(counts, RANGE).join(hist.select(*UNIT, "interface_id", "h", "reply", "of").unique(UNIT), on=UNIT)
     found = _chosen(_purity(found, hist))
     found = _shape(_freshness(found, hist), hist)
     found = _one_clock(_company(found), counts)
@@ -49,10 +49,10 @@ def vantage(hist: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sampled(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with `block`; of a pair seen in very many windows, only every so many a block of them."""
+    """Return the rows with `block`; of a pair seen in very many windows, only one block `of` so many."""
     every = (pl.col("bin").n_unique().over(UNIT) / MOST_WINDOWS).ceil().cast(pl.Int64)
     block = pl.when(every > 1).then(pl.col("bin") // BLOCK).otherwise(0)
-    return rows.with_columns(block=block).filter((every == 1) | (pl.col("block") % every == 0))
+    return rows.with_columns(block=block, of=every).filter((every == 1) | (pl.col("block") % every == 0))
 
 
 def _shape(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
@@ -179,21 +179,24 @@ def _passed_on(found: pl.DataFrame, hist: pl.DataFrame, reduced: Reduced) -> pl.
 
     A load balancer passes clients' data on unchanged, so their sizes come in at its front; its checks it makes itself.
     """
-    back = hist.group_by("cl", "h", "x").agg(back=pl.col("n").sum())
+    back = hist.group_by("cl", "h", "x").agg(back=(pl.col("n") * pl.col("of")).sum())
     served = reduced.served.group_by("sv", "packets", "bytes").agg(pl.col("n").max())
     front = back.select("cl", "h").unique().join(served, left_on="cl", right_on="sv")
-    front = front.group_by("cl", "h", "packets", x=pl.col("bytes") - pl.col("h") * pl.col("packets")).agg(
-        front=pl.col("n").sum()
-    )
-    by_size = front.group_by("cl", "h", "x").agg(pl.col("front").sum())
-    met = back.join(by_size, on=["cl", "h", "x"], how="left").with_columns(pl.col("front").fill_null(0))
+    x = pl.col("bytes") - pl.col("h") * pl.col("packets")
+    front = front.group_by("cl", "h", x=x).agg(front=pl.col("n").sum())
+    met = back.join(front, on=["cl", "h", "x"], how="left").with_columns(pl.col("front").fill_null(0))
     passes = met.group_by("cl").agg(passes=pl.min_horizontal("back", "front").sum() / pl.col("back").sum())
-    wide = found.select(*SHAPE, "h").unique().join(front, on=["cl", "h"])
-    wide = wide.filter(pl.col("x").is_between("lo", "hi") & pl.col("packets").is_between("least", "most"))
-    inside = wide.group_by(SHAPE).agg(pl.col("front").sum())
-    fed = found.group_by(SHAPE).agg(fed=pl.col("n").sum())
-    out = found.join(inside, on=SHAPE, how="left").join(fed, on=SHAPE).join(passes, on="cl", how="left")
-    return out.with_columns(pl.col("front", "passes").fill_null(0))
+    size = ["cl", "sp", "lo", "hi"]
+    inside = found.select(*size, "h").unique().join(front, on=["cl", "h"]).filter(pl.col("x").is_between("lo", "hi"))
+    fed = found.group_by(SHAPE).agg(fed=(pl.col("n") * pl.col("of")).sum(), rough=pl.col("F").mean())
+    shapes = fed.join(inside.group_by(size).agg(pl.col("front").sum()), on=size, how="left")
+    # What clients sent is taken for the least steady of several shapes of one size: packets are not passed on as such.
+    rough = pl.struct(-pl.col("rough"), "least", "most", "folds")
+    rougher = pl.col("fed").cum_sum().over(size, order_by=rough) - pl.col("fed")
+    left = (pl.col("front").fill_null(0).cast(pl.Int64) - rougher).clip(0)
+    shapes = shapes.with_columns(front=left).drop("rough")
+    out = found.join(shapes, on=SHAPE).join(passes, on="cl", how="left")
+    return out.with_columns(pl.col("passes").fill_null(0))
 
 
 def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
