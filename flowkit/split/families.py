@@ -111,7 +111,7 @@ def _purity(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
 def _chosen(found: pl.DataFrame) -> pl.DataFrame:
     """Keep, of ranges that overlap, the one that chance explains least (or else the fullest)."""
     # Each single size is a try; what joins several, or several checks in a record, pays a factor of five for each.
-    tries = (pl.col("values") == 1).sum().over(UNIT)
+    tries = (pl.col("values") == 1).sum().over(UNIT).clip(1)
     found = found.filter(pl.col("n") >= FEWEST).with_columns(
         tried=pl.col("logp") + 0.7 * (pl.col("values") - 1) + tries.cast(pl.Float64).log10()
     )
