@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import flowkit as fk
 from flowkit.split import fit
 
 START = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
@@ -240,3 +241,14 @@ def test_checks_whose_source_ports_come_back_within_a_window_are_still_found() -
 def test_what_was_rejected_is_other_even_where_checks_cannot_be_told_apart() -> None:
     flows = pl.LazyFrame({"protocol": [6, 6, 17], "action": ["ACCEPT", "REJECT", "ACCEPT"]})
     assert fit(flows).label(flows).collect()["kind"].to_list() == ["service", "other", "other"]
+
+
+def test_the_same_records_give_the_same_labels_every_time() -> None:
+    """Real traffic, with ties and near-ties among its families: no order of threads may decide between them."""
+    flows = fk.scan(fk.samples("ordinary")).collect()
+    order = flows.columns
+    labels = [
+        fit(mixed).label(mixed).sort(order).select("kind", "confidence").collect()
+        for mixed in (flows.sample(fraction=1, shuffle=True, seed=seed).lazy() for seed in range(4))
+    ]
+    assert all(label.equals(labels[0]) for label in labels)

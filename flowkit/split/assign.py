@@ -21,7 +21,8 @@ COLUMNS = [*SEEN, "reply", "packets", "bytes", "chance"]
 
 def assign(hist: pl.DataFrame, windows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Return the labelled sizes: unit, interface, direction, packets, bytes, window, and the chance of a check."""
-    accepted = found.filter(pl.col("chance") >= DOUBT)
+    # In one order, so that the same records give the same label every time.
+    accepted = found.filter(pl.col("chance") >= DOUBT).sort(*UNIT, "lo", "hi", "least", "most", "folds", "values")
     if accepted.is_empty():
         return hist.head(0).select(*COLUMNS[:-1], chance=pl.lit(0.0))
     rows = hist.filter(pl.col("packets") > 0).join(_units(accepted), on=[*UNIT, "reply"])

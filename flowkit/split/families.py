@@ -28,7 +28,8 @@ def families(reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
     hist = cleaned(vantage(reduced.hist))
     ranges = candidates(hist)
     counts = counted(hist, ranges)
-    found = evenness(counts, RANGE).join(hist.select(*UNIT, "interface_id", "h", "reply", "of").unique(UNIT), on=UNIT)
+    facts = hist.select(*UNIT, "interface_id", "h", "reply", "of").unique().sort(pl.all())
+    found = evenness(counts, RANGE).join(facts.unique(UNIT, keep="first", maintain_order=True), on=UNIT)
     found = _chosen(_purity(found, hist))
     found = _shape(_freshness(found, hist), hist)
     found = _one_clock(_company(found), counts)
@@ -117,7 +118,9 @@ def _chosen(found: pl.DataFrame) -> pl.DataFrame:
     )
     found = found.with_columns(order=pl.when(pl.col("tried") < -1).then("tried").otherwise(-pl.col("pure")))
     kept: list[dict[str, Any]] = []
-    for _, group in found.sort("order", "lo", "hi").group_by(UNIT, maintain_order=True):
+    # Sums in another order differ in their last digits: such a difference decides nothing.
+    best = found.with_columns(pl.col("order").round(6)).sort("order", *RANGE)
+    for _, group in best.group_by(UNIT, maintain_order=True):
         taken: list[dict[str, Any]] = []
         for row in group.to_dicts():
             if len(taken) < 4 and not any(_overlap(row, other) for other in taken):

@@ -133,7 +133,7 @@ def _connections(seen: pl.LazyFrame) -> pl.LazyFrame:
     # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
     # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
     beside = pl.concat([checks.with_columns(pl.col("bin") + step) for step in (-2, -1, 0, 1, 2)])
-    return beside.group_by(CONNECTION).agg(pl.col("_whole").max(), pl.col("_way").first())
+    return beside.group_by(CONNECTION).agg(pl.col("_whole").max(), pl.col("_way").min())
 
 
 def _kinds(frame: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
