@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowkit.case.case import Case
     from flowkit.case.load import load
     from flowkit.errors import FlowkitError
+    from flowkit.questions.aggregation import aggregation
     from flowkit.questions.findings import findings
     from flowkit.questions.health import health_changes, target_health
     from flowkit.questions.peers import peers
@@ -33,6 +34,7 @@ _HOMES = {
     "Case": "flowkit.case",
     "Explorer": "flowkit.widgets",
     "FlowkitError": "flowkit.errors",
+    "aggregation": "flowkit.questions",
     "findings": "flowkit.questions",
     "health_changes": "flowkit.questions",
     "load": "flowkit.case",
@@ -50,6 +52,7 @@ __all__ = [
     "Case",
     "Explorer",
     "FlowkitError",
+    "aggregation",
     "charts",
     "findings",
     "health_changes",

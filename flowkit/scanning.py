@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -14,15 +16,21 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from flowkit import formats, sources
-from flowkit.errors import FormatError
+from flowkit.errors import FormatError, SourceError
 from flowkit.formats import Batch, Format, Wanted
 from flowkit.formats.batch import Types
-from flowkit.schema import columns, parse_fields
+from flowkit.schema import DEFAULT, columns, parse_fields
 from flowkit.sources import Object
 from flowkit.times import span
 
 CHUNK = 16 << 20
-"""Bytes of objects read in one go: some 800,000 records of gzipped text."""
+"""Bytes of objects read in one go by a load: some 800,000 records of gzipped text."""
+
+SIP = 4 << 20
+"""Bytes of objects read in one go by a scan: small enough for what was read to be still at hand when it is used."""
+
+AHEAD = 2
+"""How many sips are read at a time: while one is used, the next is on its way."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,8 @@ class Plan:
 
     @property
     def types(self) -> Types:
-        """The columns and types of the table that holds every format's records."""
-        return columns([*(name for form, _ in self.groups for name in form.names), "log-status"])
+        """The columns and types of the table that holds every format's records: version 2's, and what else was met."""
+        return columns([*DEFAULT, *(name for form, _ in self.groups for name in form.names)])
 
 
 def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[str] | None = None) -> Plan:
@@ -49,25 +57,44 @@ def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[s
     for o in objects:
         try:
             groups.setdefault(formats.detect(o.path, names), []).append(o)
-        except FormatError as error:
+        except (FormatError, SourceError) as error:
             others.append((o, str(error)))
     if not groups:
         first, why = others[0]
-        more = f"; nor are the other {len(others) - 1:,} objects there" if len(others) > 1 else ""
+        more = f"; nothing else there is one either ({len(others) - 1:,} more looked at)" if len(others) > 1 else ""
         raise FormatError(f"no flow logs in {source}: {first.name} is none, {why}{more}")
     return Plan(tuple((form, tuple(group)) for form, group in groups.items()), tuple(others))
 
 
-def chunks(objects: Sequence[Object]) -> Iterator[list[Object]]:
-    """Yield the objects in runs of about `CHUNK` bytes, so that memory stays flat."""
+def chunks(objects: Sequence[Object], size: int = CHUNK) -> Iterator[list[Object]]:
+    """Yield the objects in runs of about `size` bytes, so that memory stays flat."""
     run: list[Object] = []
+    held = 0
     for o in objects:
-        if run and sum(r.size for r in run) + o.size > CHUNK:
+        if run and held + o.size > size:
             yield run
-            run = []
+            run, held = [], 0
         run.append(o)
+        held += o.size
     if run:
         yield run
+
+
+def _ahead(what: Plan, wanted: Wanted) -> Iterator[Batch]:
+    """Yield what the plan's objects hold, in their order, a little ahead of whoever takes it."""
+    runs = ((form, run) for form, group in what.groups for run in chunks(group, SIP))
+    with ThreadPoolExecutor(AHEAD, "flowkit-scan") as pool:
+        coming: deque[Future[Batch]] = deque()
+        try:
+            for form, run in runs:
+                coming.append(pool.submit(formats.read, [o.path for o in run], form, wanted))
+                if len(coming) == AHEAD:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for late in coming:
+                late.cancel()
 
 
 def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
@@ -87,9 +114,10 @@ def scan(
 ) -> pl.LazyFrame:
     """Return the flows of a source as a LazyFrame: nothing is cached, nothing is printed.
 
-    One row is one flow record with log status OK. The columns are those of every format met, in AWS's own names with
-    `_` for `-`, aligned by name; `-` is null; `start` and `end` are UTC times. Filters and column choices reach the
-    reader. Records count as inside [`start`, `end`) when they overlap it.
+    One row is one flow record with log status OK. The columns are those of the default format and of every format met,
+    in AWS's own names with `_` for `-`, aligned by name; `-`, and what a format does not have, is null; `start` and
+    `end` are UTC times. Filters and column choices reach the reader. Records count as inside [`start`, `end`) when they
+    overlap it.
 
     Parameters
     ----------
@@ -100,7 +128,7 @@ def scan(
         not opened.
     fields
         The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`. Without it such text
-        is taken for the default format if its lines fit it.
+        is taken for the default format if its lines fit it. A file that has a header line keeps its own.
 
     Raises
     ------
@@ -123,21 +151,19 @@ def scan(
     what = plan(source, sources.find(source, first, last), fields)
     if what.others:
         _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
-    inside = overlaps(first, last) if {"start", "end"} <= set(what.types) else []
+    inside = overlaps(first, last)
 
     def read(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        keep = [pl.col("log_status") == "OK", *inside, *([] if predicate is None else [predicate])]
-        wanted = Wanted(what.types, with_columns, reduce(and_, keep))
-        for form, group in what.groups:
-            for run in chunks(group):
-                batch = _told(formats.read([o.path for o in run], form, wanted))
-                rows = batch.frame if n_rows is None else batch.frame.head(n_rows)
-                n_rows = None if n_rows is None else n_rows - rows.height
-                yield rows
-                if n_rows == 0:
-                    return
+        keep = [*inside, *([] if predicate is None else [predicate])]
+        wanted = Wanted(what.types, with_columns, reduce(and_, keep) if keep else None, only_flows=True)
+        for batch in _ahead(what, wanted):
+            rows = _told(batch).frame if n_rows is None else _told(batch).frame.head(n_rows)
+            n_rows = None if n_rows is None else n_rows - rows.height
+            yield rows
+            if n_rows == 0:
+                return
 
     return register_io_source(read, schema=pl.Schema(what.types), is_pure=True)
 

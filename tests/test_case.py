@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,9 +96,9 @@ def test_coverage_tells_silence_from_loss(written: Writer, cache_folder: Path) -
     path = written("a.log", FLOW, " ".join(skip))
     case = fk.load(path, start="2026-11-23 16:05", end="2026-11-23 16:08", cache=cache_folder)
     assert case.coverage().select("state", "records", "window_s").collect().rows() == [
-        ("OK", 1, 30),
-        ("no record", 0, 30),
-        ("SKIPDATA", 1, 30),
+        ("OK", 1, None),
+        ("no record", 0, None),
+        ("SKIPDATA", 1, None),
     ]
 
 
@@ -172,10 +174,67 @@ def test_an_empty_span_gives_a_case_that_says_so(written: Writer, cache_folder: 
 
 
 def test_nothing_but_nodata_is_a_case_without_flows(written: Writer, cache_folder: Path) -> None:
+    """All interfaces silent is a finding: the span is that of the records that say so."""
     case = fk.load(written("a.log", NODATA), cache=cache_folder)
-    assert "no flow, and no span was asked for" in repr(case)
-    with pytest.raises(FlowkitError, match="holds no flow in this span"):
+    assert "2026-11-23 16:05:00 to 2026-11-23 16:05:31 UTC" in repr(case)
+    assert case.coverage().collect()["state"].to_list() == ["NODATA"]
+
+
+def test_records_without_times_are_a_case_without_a_span(written: Writer, cache_folder: Path) -> None:
+    case = fk.load(written("a.log", "srcaddr dstaddr", "10.0.0.1 10.0.0.2"), cache=cache_folder)
+    assert "no time in any record, and no span was asked for" in repr(case)
+    with pytest.raises(FlowkitError, match="holds no time in this span"):
         case.coverage()
+
+
+def test_a_transit_gateway_log_is_a_case_like_any_other(written: Writer, cache_folder: Path) -> None:
+    """It has no interface-id and no action: coverage goes by attachment, and nothing is said of rejects."""
+    header = (
+        "version account-id tgw-id tgw-attachment-id srcaddr dstaddr srcport dstport protocol packets bytes start end"
+    )
+    line = "6 123456789010 tgw-1 tgw-attach-1 10.0.0.1 10.1.0.2 40000 443 6 5 500 1795449900 1795449930"
+    case = fk.load(written("a.log", f"{header} log-status", f"{line} OK"), cache=cache_folder)
+    assert case.coverage().select("interface_id", "state").collect().rows() == [("tgw-attach-1", "OK")]
+    assert "These logs have no action field, so they do not say what was rejected." in list(fk.findings(case))
+    assert "tgw-attach-1" in text(case)
+
+
+def test_what_cannot_be_reached_is_named_and_the_rest_is_read(written: Writer, cache_folder: Path) -> None:
+    """A pipe, on which a reader would wait for ever, and a link that leads nowhere."""
+    folder = written("a.log", FLOW).parent
+    os.mkfifo(folder / "pipe")
+    (folder / "gone.log").symlink_to(folder / "nowhere")
+    ledger = fk.load(folder, cache=cache_folder).ledger
+    assert ledger.select("object", "format", "flows").rows() == [
+        ("a.log", "text, default format", 1),
+        ("gone.log", "not read", 0),
+        ("pipe", "not read", 0),
+    ]
+
+
+def test_a_file_that_may_not_be_read_is_named_and_the_rest_is_read(written: Writer, cache_folder: Path) -> None:
+    folder = written("a.log", FLOW).parent
+    written("b.log", FLOW).chmod(0)
+    cache_folder.mkdir()
+    cache_folder.chmod(0o777)
+    for parent in [folder, *folder.parents][:4]:
+        parent.chmod(0o755)
+    with as_nobody():
+        ledger = fk.load(folder, cache=cache_folder).ledger
+    assert ledger.select("object", "note").row(1) == ("b.log", "there is no permission to read it")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything: give that up for a while, where the tests run as root."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 def test_check_shows_ledger_quarantine_and_coverage(written: Writer, cache_folder: Path) -> None:

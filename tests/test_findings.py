@@ -18,15 +18,16 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def test_the_incident_is_told_to_the_minute(sentences: list[str]) -> None:
     """Killed at minute 4.9 (01:09:47 in Tokyo), cut off at 7.0 (01:11:53), back at 10.1 (01:14:58)."""
-    first = sentences[0]
+    assert sentences[0] == "All times are those of 2026-11-24 in Asia/Tokyo (UTC+9)."
+    first = sentences[1]
     assert first.startswith("10.45.1.102:80 refused its health checks from 01:09:")
     assert "then did not answer its health checks from 01:11:" in first
     assert "and answered again from 01:14:" in first
 
 
 def test_nobody_else_is_accused(sentences: list[str]) -> None:
-    assert sentences[1] == "2 other targets answered health checks all along."
-    assert [s for s in sentences if s.startswith("10.")] == sentences[:1]
+    assert sentences[2] == "2 other targets answered health checks all along."
+    assert [s for s in sentences if s.startswith("10.")] == sentences[1:2]
 
 
 def test_what_the_logs_cannot_show_is_said(sentences: list[str]) -> None:

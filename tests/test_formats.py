@@ -131,6 +131,7 @@ def test_bytes_that_are_no_text_stay_one_field_of_one_record(written: Writer) ->
         (b"\x89PNG\r\n\x1a\n\0\0", "neither text nor Parquet"),
         (b"PAR1 but not really", "its Parquet data are damaged"),
         (b'{"Records": []}', "has no header line"),
+        (b"version version srcaddr\n2 2 10.0.0.1\n", "its header names the field 'version' twice"),
     ],
 )
 def test_what_is_no_flow_log_is_named_in_one_sentence(written: Writer, data: bytes, sentence: str) -> None:

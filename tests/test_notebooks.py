@@ -88,7 +88,7 @@ def test_the_incident_is_told_in_words_to_the_minute(tmp_path: Path) -> None:
     (path,) = [p for p in NOTEBOOKS if p.stem == "incident"]
     words = said(run(path, tmp_path))
     last = words[words.rindex("10.45.1.102:80") :]
-    assert [moment in last for moment in ("16:09", "16:11", "16:1")] == [True] * 3
+    assert [moment in last for moment in ("16:09", "16:11", "16:14")] == [True] * 3
 
 
 @each()

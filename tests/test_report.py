@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from flowkit.errors import FlowkitError, MissingExtraError, NotebookError, SourceError, TimeError
 from flowkit.reporting import report, vega
-from flowkit.reporting.frames import table
+from flowkit.reporting.frames import TABLE, table
 from flowkit.reporting.lab import command, open_lab, prepare
 from flowkit.reporting.notebook import fill, literal, read, shipped
 from flowkit.reporting.outputs import CHART, parts
@@ -398,3 +399,12 @@ def test_the_sample_gives_the_same_bytes_twice_and_names_no_path_but_the_one_typ
     assert pages[0] == pages[1]
     assert str(root).encode() not in pages[0]
     assert b"data/samples/incident" in pages[0]
+
+
+def test_a_table_across_a_clock_change_gives_each_time_its_own_offset() -> None:
+    """Paris goes back an hour at 01:00 UTC: 02:59 comes before 02:01, and only the offsets tell."""
+    times = [datetime(2026, 10, 25, 0, 59, tzinfo=UTC), datetime(2026, 10, 25, 1, 1, tzinfo=UTC)]
+    frame = pl.DataFrame({"start": times}).with_columns(pl.col("start").dt.convert_time_zone("Europe/Paris"))
+    shown = table(frame)[TABLE]
+    assert shown["columns"] == ["start, Europe/Paris"]
+    assert shown["rows"] == [["2026-10-25 02:59:00 +0200"], ["2026-10-25 02:01:00 +0100"]]

@@ -123,7 +123,9 @@ def test_nothing_there_is_one_sentence(tmp_path: Path) -> None:
 def test_a_folder_without_flow_logs_says_what_it_saw(written: Writer) -> None:
     written("b.bin", data=b"\0\1\2")
     folder = written("a.txt", "hello world").parent
-    with pytest.raises(FormatError, match=r"no flow logs in .*: a\.txt is none, .*'hello world'; nor .* other 1"):
+    with pytest.raises(
+        FormatError, match=r"no flow logs in .*: a\.txt is none, .*'hello world'; nothing else .*1 more looked at"
+    ):
         fk.scan(folder)
 
 

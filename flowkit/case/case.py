@@ -46,24 +46,29 @@ class Case:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The case in figures: `flows` and `interfaces` in the span, `first` start and `last` end of a flow."""
-        names = self.flows.collect_schema().names()
         wanted = {
             "flows": pl.len(),
-            "interfaces": pl.col("interface_id").n_unique() if "interface_id" in names else pl.lit(None),
-            "first": pl.col("start").min() if "start" in names else pl.lit(None),
-            "last": pl.col("end").max() if "end" in names else pl.lit(None),
+            "interfaces": pl.col("interface_id").drop_nulls().n_unique(),
+            "first": pl.col("start").min(),
+            "last": pl.col("end").max(),
         }
         return self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+
+    @cached_property
+    def _silent(self) -> dict[str, Any]:
+        """The span of all records, NODATA and SKIPDATA too: it is asked for only where there is no flow."""
+        span = {"first": pl.col("start").min(), "last": pl.col("end").max()}
+        return self.records.select(**span).collect(engine="streaming").row(0, named=True)
 
     @property
     def start(self) -> datetime:
         """The beginning of the span in UTC: as asked for, else the first flow's start."""
-        return self._bound(self.asked[0] or self.facts["first"])
+        return self._bound(self.asked[0] or self.facts["first"] or self._silent["first"])
 
     @property
     def end(self) -> datetime:
         """The end of the span in UTC: as asked for, else just after the last flow's end."""
-        last = self.facts["last"]
+        last = self.facts["last"] or self._silent["last"]
         return self._bound(self.asked[1] or (last + timedelta(seconds=1) if isinstance(last, datetime) else None))
 
     @property
@@ -82,7 +87,7 @@ class Case:
     def _bound(self, moment: int | datetime | None) -> datetime:
         if isinstance(moment, datetime):
             return moment
-        raise SourceError(f"{self.source} holds no flow in this span, so it has no beginning and no end: give both")
+        raise SourceError(f"{self.source} holds no time in this span, so it has no beginning and no end: give both")
 
     def __repr__(self) -> str:
         return show.text(self)

@@ -21,8 +21,9 @@ _COUNTS = ("lines", "flows", "nodata", "skipdata", "malformed", "header", "blank
 def text(case: Case) -> str:
     """Return the case, its ledger by object, what was malformed, and the coverage by interface, as plain text."""
     blocks = [show.text(case), _ledger(case.ledger), _quarantine(case.quarantine)]
-    if case.facts["flows"]:
-        blocks.append(_coverage(case))
+    coverage = case.coverage().collect() if case.ledger["lines"].sum() else pl.DataFrame()
+    if coverage.height:
+        blocks.append(_coverage(case, coverage))
     return "\n\n".join(filter(None, blocks))
 
 
@@ -44,9 +45,8 @@ def _quarantine(quarantine: pl.DataFrame, most: int = 10) -> str:
     return "\n".join(["malformed lines", *shown, *([f"  and {more:,} more"] if more else [])])
 
 
-def _coverage(case: Case) -> str:
-    """Return a strip of marks an interface, two bins to a mark where they would not fit on a line."""
-    table = case.coverage().collect()
+def _coverage(case: Case, table: pl.DataFrame) -> str:
+    """Return a strip of marks an interface, several bins to a mark where they would not fit on a line."""
     bins = table["time"].unique().sort()
     step = -(-len(bins) // _WIDE)
     worst = pl.col("state").replace_strict({s: i for i, s in enumerate(_WORST)}, return_dtype=pl.Int8).min()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
-from flowkit.schema import TIME
+from flowkit.schema import STATUSES, TIME
+from flowkit.windows import cuts
 
-LAG = timedelta(minutes=20)
-"""Records of the newest 20 minutes may still be on their way: 10 of window and about 10 of delivery to S3."""
+DELAY = timedelta(minutes=10)
+"""How long delivery takes: AWS says about 10 minutes to S3, about 5 to CloudWatch Logs, and promises neither."""
 
 MOST_BINS = 360
 
@@ -24,67 +26,93 @@ def width(start: datetime, end: datetime) -> timedelta:
     return timedelta(minutes=max(1, -(-minutes // MOST_BINS)))
 
 
-def windows(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Return each interface's capture window in seconds, read off its longest records: 30, 60 or 600.
-
-    A record never spans more than its window, and the longest ones nearly fill it; a tenth is allowed for windows that
-    AWS closes late.
-    """
-    length = (pl.col("end") - pl.col("start")).dt.total_seconds().quantile(0.99)
-    seconds = pl.when(length <= 33).then(30).when(length <= 66).then(60).otherwise(600)
-    return records.group_by("interface_id").agg(seconds.cast(pl.Int32).alias("window_s"))
-
-
-def coverage(records: pl.LazyFrame, start: datetime, end: datetime, every: timedelta | None = None) -> pl.LazyFrame:
+def coverage(
+    records: pl.LazyFrame,
+    start: datetime,
+    end: datetime,
+    every: timedelta | None = None,
+) -> pl.LazyFrame:
     """Return what the logs hold of each interface in each bin of [start, end).
 
     Columns: `interface_id`; `time`, the bin's start; `state`: "SKIPDATA" (records were left out), "OK" (flows),
     "NODATA" (AWS says there was no traffic), "not yet delivered", "no record"; `records`, how many touch the bin;
-    `window_s`, the capture window in seconds.
+    `window_s`, the capture window in seconds, null where the records do not show it.
+
+    A record speaks for its whole capture window: a bin whose middle lies in the window of some record has that record's
+    state, though no packet came in that very minute. "Not yet delivered" is what is missing after the last record of an
+    interface, less than a window and the delivery delay before now. A bin that the span covers in part only, and of
+    which there is nothing, is left out: it is the edge of what was asked for, no gap.
     """
+    records = _named(records)
     step = every or width(start, end)
     begin = datetime.fromtimestamp(start.timestamp() // step.total_seconds() * step.total_seconds(), UTC)
     bins = pl.datetime_range(begin, end, step, closed="left", time_unit="ms", eager=True, time_zone="UTC")
-    seen = _seen(records, begin, step, len(bins))
+    known = cuts(records).select("interface_id", "window_s", "phase_s")
     grid = records.select(pl.col("interface_id").unique()).join(bins.alias("time").to_frame().lazy(), how="cross")
-    late = pl.lit(datetime.now(UTC) - LAG).cast(TIME)
-    newest = records.select(pl.col("end").max().alias("_newest"))
-    state = (
-        pl.when(pl.col("SKIPDATA") > 0)
-        .then(pl.lit("SKIPDATA"))
-        .when(pl.col("OK") > 0)
-        .then(pl.lit("OK"))
-        .when(pl.col("NODATA") > 0)
-        .then(pl.lit("NODATA"))
-        .when((pl.col("time") > late) & (pl.col("time") > pl.col("_newest")))
-        .then(pl.lit("not yet delivered"))
-        .otherwise(pl.lit("no record"))
-    )
+    seen = _seen(records, known, begin, step, len(bins))
+    newest = records.group_by("interface_id").agg(pl.col("end").max().alias("_newest"))
+    open_from = pl.lit(datetime.now(UTC) - DELAY).cast(TIME) - pl.duration(seconds=pl.col("window_s").fill_null(600))
+    coming = (pl.col("time") + step > open_from) & (pl.col("time") > pl.col("_newest"))
+    state = pl.when(coming).then(pl.lit("not yet delivered")).otherwise(pl.lit("no record"))
+    for status in reversed(_ORDER):
+        state = pl.when(pl.col(f"_{status}") > 0).then(pl.lit(status)).otherwise(state)
+    whole = (pl.col("time") >= start) & (pl.col("time") + step <= end)
     return (
-        grid.join(seen, on=["interface_id", "time"], how="left")
-        .join(windows(records), on="interface_id", how="left")
-        .join(newest, how="cross")
-        .with_columns(pl.col("OK", "NODATA", "SKIPDATA").fill_null(0))
-        .with_columns(state=state, records=pl.sum_horizontal("OK", "NODATA", "SKIPDATA"))
-        .select("interface_id", "time", "state", "records", "window_s")
+        grid.join(seen, on=["interface_id", "time"], how="left", nulls_equal=True)
+        .join(known, on="interface_id", how="left", nulls_equal=True)
+        .join(newest, on="interface_id", how="left", nulls_equal=True)
+        .select("interface_id", "time", state=state, records=pl.col("_touch").fill_null(0), window_s="window_s")
+        .filter(whole | (pl.col("state") != "no record"))
         .sort("interface_id", "time")
     )
 
 
-def _seen(records: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:
-    """Return how many records of each status touch each bin: counted first, then spread over their bins."""
-    millis = int(step.total_seconds() * 1000)
+_ORDER = ("SKIPDATA", "OK", "NODATA")
+"""What a bin is called when records of several kinds speak for it."""
 
-    def number(column: str) -> pl.Expr:
-        return ((pl.col(column) - pl.lit(begin).cast(TIME)).dt.total_milliseconds() // millis).alias(column)
 
-    runs = records.group_by("interface_id", "log_status", number("start"), number("end")).len("n")
-    first = pl.max_horizontal("start", pl.lit(0))
-    last = pl.min_horizontal(pl.max_horizontal("start", "end"), pl.lit(bins - 1))
-    spread = runs.with_columns(_bin=pl.int_ranges(first, last + 1)).explode("_bin").filter(pl.col("_bin").is_not_null())
-    time = (pl.lit(begin).cast(TIME) + pl.duration(milliseconds=pl.col("_bin") * millis)).cast(TIME)
-    by_status = [
-        pl.col("n").filter(pl.col("log_status") == s).sum().cast(pl.Int64).alias(s)
-        for s in ("OK", "NODATA", "SKIPDATA")
-    ]
-    return spread.group_by("interface_id", time.alias("time")).agg(by_status)
+def _named(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the records with an interface: where the format has none, what they were taken on, or "all"."""
+    known = records.collect_schema().names()
+    names = [c for c in ("interface_id", "tgw_attachment_id", "resource_id") if c in known]
+    return records.with_columns(interface_id=pl.coalesce(*names, pl.lit("all")))
+
+
+def _seen(records: pl.LazyFrame, known: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:
+    """Return by bin how many records touch it, and how many of each status speak for it."""
+    runs = _runs(records, known, int(begin.timestamp()), int(step.total_seconds()))
+    touched = _spread(runs, "_from", "_to", bins).agg(_touch=pl.col("n").sum())
+    spoken = [pl.col("n").filter(pl.col("log_status") == s).sum().alias(f"_{s}") for s in STATUSES]
+    both = touched.join(
+        _spread(runs, "_first", "_last", bins).agg(spoken),
+        on=["interface_id", "_bin"],
+        how="full",
+        coalesce=True,
+        nulls_equal=True,
+    )
+    time = pl.lit(begin).cast(TIME) + pl.duration(seconds=pl.col("_bin") * int(step.total_seconds()))
+    return both.with_columns(time=time.cast(TIME)).drop("_bin")
+
+
+def _runs(records: pl.LazyFrame, known: pl.LazyFrame, zero: int, wide: int) -> pl.LazyFrame:
+    """Return records counted by interface, status, the bins they touch (`_from`, `_to`), and those they speak for."""
+    start, end = (pl.col(c).dt.epoch("s") for c in ("start", "end"))
+    timed = records.select("interface_id", "log_status", _start=start, _end=pl.max_horizontal(start, end)).drop_nulls(
+        ["_start", "_end"]
+    )
+    opened = (pl.col("_start") - pl.col("phase_s")) // pl.col("window_s") * pl.col("window_s") + pl.col("phase_s")
+    closed = opened + pl.col("window_s")
+    touch, to = (pl.col("_start") - zero) // wide, (pl.col("_end") - zero) // wide
+    # The bins whose middle lies in [opened, closed), and in any case those that the record itself touches.
+    first, last = -((wide // 2 - opened + zero) // wide), (closed - zero - 1 - wide // 2) // wide
+    bins = {"_from": touch, "_to": to, "_first": pl.min_horizontal(first, touch), "_last": pl.max_horizontal(last, to)}
+    placed = timed.join(known, on="interface_id", how="left", nulls_equal=True)
+    keys = [expression.alias(name) for name, expression in bins.items()]
+    return placed.group_by("interface_id", "log_status", *keys).agg(n=pl.len().cast(pl.Int64))
+
+
+def _spread(runs: pl.LazyFrame, first: str, last: str, bins: int) -> LazyGroupBy:
+    """Return the counts by interface and bin, one row for each bin from `first` to `last` that there is."""
+    low, high = pl.max_horizontal(first, pl.lit(0)), pl.min_horizontal(last, pl.lit(bins - 1))
+    rows = runs.with_columns(_bin=pl.int_ranges(low, high + 1)).explode("_bin").filter(pl.col("_bin").is_not_null())
+    return rows.group_by("interface_id", "_bin")

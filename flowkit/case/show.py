@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from flowkit.errors import SourceError
 
 if TYPE_CHECKING:
     from flowkit.case.case import Case
@@ -92,10 +93,11 @@ def warnings(ledger: pl.DataFrame) -> list[str]:
 
 
 def _span(case: Case) -> str:
-    facts: Sequence[object] = (case.asked[0] or case.facts["first"], case.asked[1] or case.facts["last"])
-    if None in facts:
-        return "no flow, and no span was asked for"
-    return f"{case.clock.show(case.start)} to {case.clock.show(case.end)} {case.clock.label}"
+    try:
+        start, end = case.start, case.end
+    except SourceError:
+        return "no time in any record, and no span was asked for"
+    return f"{case.clock.show(start)} to {case.clock.show(end)} {case.clock.label}"
 
 
 def _inside(case: Case) -> str:

@@ -93,7 +93,7 @@ class _Histogram:
     @property
     def shaded(self) -> str:
         ranges = ", ".join(self.span(low, high) for low, high in self.bands)
-        return f"shaded: where the health checks lie, {ranges}" if ranges else ""
+        return f"shaded: health checks on their way to the target, {ranges}" if ranges else ""
 
     def span(self, low: int, high: int) -> str:
         unit = "B" if self.measure == "bytes" else "packets"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,9 +11,6 @@ from flowkit.charts import style, words
 from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
 from flowkit.errors import QuestionError
 from flowkit.times import Clock
-
-if TYPE_CHECKING:
-    pass
 
 _MEASURES = ("flows", "packets", "bytes")
 _OWN = ("time", "vantage", *_MEASURES)

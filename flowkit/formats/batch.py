@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 
 import polars as pl
 
@@ -20,13 +22,22 @@ class Wanted:
     types: Types
     columns: Sequence[str] | None = None
     predicate: pl.Expr | None = None
+    only_flows: bool = False
 
-    def __call__(self, frame: pl.LazyFrame, held: Sequence[str], *, always: str | None = None) -> pl.LazyFrame:
-        """Return the wanted part of a frame that holds the columns `held`; rows where `always` is true stay."""
+    def __call__(
+        self, frame: pl.LazyFrame, held: Sequence[str], *, status: str = "log_status", always: str | None = None
+    ) -> pl.LazyFrame:
+        """Return the wanted part of a frame that holds the columns `held`; rows where `always` is true stay.
+
+        `status` is the column that says what a record is.
+        """
         missing = [pl.lit(None, dtype=t).alias(c) for c, t in self.types.items() if c not in held]
         frame = frame.with_columns(missing)
-        if self.predicate is not None:
-            frame = frame.filter(self.predicate if always is None else pl.col(always) | self.predicate)
+        rows = [pl.col(status) == "OK"] if self.only_flows else []
+        rows += [] if self.predicate is None else [self.predicate]
+        if rows:
+            asked = reduce(and_, rows)
+            frame = frame.filter(asked if always is None else pl.col(always) | asked)
         return frame.select([*(self.types if self.columns is None else self.columns), *([always] if always else [])])
 
 

@@ -67,13 +67,16 @@ def detect(path: str, fields: Sequence[str] | None = None) -> Format:
 
 
 def _head(path: str) -> bytes:
+    # A pipe would wait for ever, and a link may lead nowhere.
+    if not Path(path).is_file():
+        raise FormatError("it is no regular file, or it cannot be reached")
     try:
         with Path(path).open("rb") as file:
             return file.read(HEAD)
     except PermissionError:
-        raise SourceError(f"no permission to read {path}") from None
+        raise SourceError("there is no permission to read it") from None
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+        raise SourceError(f"it cannot be read: {error.strerror}") from None
 
 
 def inflate(head: bytes) -> bytes:
@@ -89,13 +92,20 @@ def _text(head: bytes, fields: tuple[str, ...] | None) -> Format:
     lines = [words for line in _lines(head) if (words := line.split())]
     first = lines[0]
     if is_header(first):
-        names = tuple(map(canonical, first))
+        names = _once(tuple(map(canonical, first)))
         return Format("text", names, "header", header=True, unit=_unit(lines[1:], names))
     lead = bool(_ISO.fullmatch(first[0]))
     names, origin = (fields, "fields given") if fields else (DEFAULT, "default format")
     if not any(fits(words[lead:], names) for words in lines):
         raise FormatError(_misfit(first[lead:], names, origin))
     return Format("text", names, origin, lead=lead, unit=_unit([words[lead:] for words in lines], names))
+
+
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise FormatError(f"its header names the field {twice!r} twice")
+    return names
 
 
 def _lines(head: bytes) -> list[str]:
@@ -145,7 +155,7 @@ def _parquet(path: str) -> Format:
         schema = pl.read_parquet_schema(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise FormatError(f"its Parquet data are damaged ({_first_line(error)})") from None
-    names = tuple(map(canonical, schema))
+    names = _once(tuple(map(canonical, schema)))
     if "log-status" not in names and not {"srcaddr", "dstaddr"} <= set(names):
         raise FormatError(f"it is Parquet, but no flow log: its columns are {', '.join(list(schema)[:8])}")
     return Format("parquet", names, "Parquet columns", types=tuple(f"{c}:{t}" for c, t in schema.items()))

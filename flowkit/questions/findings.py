@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,6 @@ from flowkit.case.coverage import width
 from flowkit.case.show import read, warnings
 from flowkit.questions.health import health_changes
 from flowkit.questions.rejected import rejected
-from flowkit.times import Clock
 
 _STATES = {
     "refused": "refused its health checks",
@@ -50,12 +49,24 @@ def findings(case: Case) -> Findings:
 
     >>> import flowkit as fk
     >>> case = fk.load(fk.samples("incident"), tz="Asia/Tokyo", cache=False)
-    >>> print(list(findings(case))[0])
+    >>> print(list(findings(case))[1])
     10.45.1.102:80 refused its health checks from 01:09:... to 01:11:... (...
     """
     if not case.facts["flows"]:
         return Findings((f"There is no flow in this span: {read(case.ledger)}.", *_missing(case)))
-    return Findings((*_health(case), *_rejects(case), *_checks(case), *_missing(case)))
+    return Findings((_when(case), *_health(case), *_rejects(case), *_checks(case), *_missing(case)))
+
+
+def _when(case: Case) -> str:
+    first, last = (case.clock.show(moment, "%Y-%m-%d") for moment in (case.start, case.end))
+    days = first if first == last else f"{first} to {last}"
+    return f"All times are those of {days} in {case.clock.label}."
+
+
+def _time(moment: datetime, case: Case) -> str:
+    """Return the time of day, with its date where the case holds more than one."""
+    one = case.clock.show(case.start, "%Y-%m-%d") == case.clock.show(case.end, "%Y-%m-%d")
+    return case.clock.show(moment, "%H:%M:%S" if one else "%Y-%m-%d %H:%M:%S")
 
 
 def _health(case: Case) -> Iterator[str]:
@@ -68,23 +79,23 @@ def _health(case: Case) -> Iterator[str]:
         if all(row["state"] == "answering" for row in rows):
             steady += 1
         else:
-            yield f"{target} {_story(rows, case.clock)}."
+            yield f"{target} {_story(rows, case)}."
     if steady:
         others = "other target" if steady < changes["target"].n_unique() else "target"
         yield f"{_count(steady, others)} answered health checks all along."
 
 
-def _story(rows: list[dict[str, Any]], clock: Clock) -> str:
+def _story(rows: list[dict[str, Any]], case: Case) -> str:
     """Return the states of one target in the order of time, the leading healthy one left unsaid."""
     told = rows[1:] if rows[0]["state"] == "answering" else rows
     parts: list[str] = []
     for i, row in enumerate(told):
-        start, last = clock.show(row["start"], "%H:%M:%S"), i == len(told) - 1
+        start, last = _time(row["start"], case), i == len(told) - 1
         what = _STATES[row["state"]]
         if row["state"] == "answering" and parts:
             parts.append(f"and answered again from {start}")
         else:
-            until = "to the end" if last else f"to {clock.show(row['end'], '%H:%M:%S')}"
+            until = "to the end" if last else f"to {_time(row['end'], case)}"
             checks = (
                 f" ({_count(row['checks'], 'check')} from {_count(row['checkers'], 'checker')})"
                 if row["checks"]
@@ -95,20 +106,19 @@ def _story(rows: list[dict[str, Any]], clock: Clock) -> str:
 
 
 def _rejects(case: Case) -> Iterator[str]:
-    names = case.flows.collect_schema().names()
-    if "action" not in names:
+    if not case.flows.select(pl.col("action").is_not_null().any()).collect().item():
         yield "These logs have no action field, so they do not say what was rejected."
         return
-    table = rejected(case.flows, n=1).collect()
+    table = rejected(case.flows, by="srcaddr", n=1).collect()
     total = int(table["flows"].sum())
     if not total:
         yield "Nothing was rejected."
         return
     first = table.row(0, named=True)
-    since, until = (case.clock.show(first[c], "%H:%M:%S") for c in ("first_seen", "last_seen"))
+    since, until = (_time(first[c], case) for c in ("first_seen", "last_seen"))
     yield (
-        f"{_count(total, 'flow')} {'was' if total == 1 else 'were'} rejected, the largest group {first['flows']:,} "
-        f"from {first['srcaddr']} to {first['dstaddr']}:{first['dstport']} ({since} to {until}; {first['reason']})."
+        f"{_count(total, 'flow')} {'was' if total == 1 else 'were'} rejected, most of them ({first['flows']:,}) "
+        f"from {first['srcaddr']}, {since} to {until} ({first['reason']})."
     )
 
 

@@ -21,14 +21,26 @@ def table(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
     shown = frame.head(MOST_ROWS)
     times = [name for name, kind in shown.schema.items() if isinstance(kind, pl.Datetime)]
     columns = [_heading(shown[name]) if name in times else name for name in shown.columns]
-    rows = shown.with_columns(pl.col(times).dt.strftime("%Y-%m-%d %H:%M:%S")).rows()
+    rows = shown.with_columns(_written(shown[name]) for name in times).rows()
     return {TABLE: {"columns": columns, "rows": [list(map(_plain, row)) for row in rows], "height": frame.height}}
 
 
 def _heading(times: pl.Series) -> str:
-    """Return the name of a column of times with that of its clock."""
+    """Return the name of a column of times with that of its clock, or of its zone where the clocks change in it."""
     zone, first = getattr(times.dtype, "time_zone", None), times.drop_nulls().head(1)
-    return times.name if zone is None or first.is_empty() else f"{times.name}, {clock(zone, first.item()).label}"
+    if zone is None or first.is_empty():
+        return times.name
+    return f"{times.name}, {zone if _change(times) else clock(zone, first.item()).label}"
+
+
+def _written(times: pl.Series) -> pl.Series:
+    """Return times as text, each with its own offset where the clocks change among them."""
+    return times.dt.strftime("%Y-%m-%d %H:%M:%S" + (" %z" if _change(times) else ""))
+
+
+def _change(times: pl.Series) -> bool:
+    zone = getattr(times.dtype, "time_zone", None)
+    return zone is not None and times.drop_nulls().dt.strftime("%z").n_unique() > 1
 
 
 def _plain(value: object) -> object:

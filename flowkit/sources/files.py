@@ -14,7 +14,8 @@ from flowkit.sources.objects import Object, slot_of
 def find(source: str) -> list[Object]:
     """Return every object of a source on a disk, in the order of their names.
 
-    Raises `SourceError` where there is nothing, or where a folder may not be listed.
+    What lies in a folder and cannot be reached (a folder that may not be listed, a link that leads nowhere) is an
+    object too: its reader says why. Raises `SourceError` where there is nothing, or the source may not be listed.
     """
     place = Path(source).expanduser()
     if place.is_dir():
@@ -23,7 +24,7 @@ def find(source: str) -> list[Object]:
         found = [_object(place, place.name)]
     else:
         paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
-        found = [_object(path, path.as_posix()) for path in map(Path, paths) if path.is_file()]
+        found = [_object(path, path.as_posix()) for path in map(Path, paths) if not path.is_dir()]
     if not found:
         what = "is an empty folder" if place.is_dir() else "does not exist, and as a pattern it matches no file"
         raise SourceError(f"nothing to read: {source} {what}")
@@ -31,18 +32,22 @@ def find(source: str) -> list[Object]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder, onerror=_refused):
+    closed: list[Path] = []
+
+    def refused(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise SourceError(f"the folder {folder} cannot be listed: {error.strerror}") from None
+        closed.append(Path(error.filename))
+
+    for root, folders, names in os.walk(folder, onerror=refused):
         folders.sort()
         yield from (Path(root, name) for name in names)
-
-
-def _refused(error: OSError) -> None:
-    raise SourceError(f"the folder {error.filename} cannot be listed: {error.strerror}") from None
+    yield from closed
 
 
 def _object(path: Path, name: str) -> Object:
     try:
         facts = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+    except OSError:
+        return Object(name, str(path.absolute()), 0, 0, slot_of(name))
     return Object(name, str(path.resolve()), facts.st_size, facts.st_mtime_ns, slot_of(name))

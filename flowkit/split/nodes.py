@@ -29,7 +29,7 @@ def _why(row: dict[str, object]) -> str:
     if row["given"]:
         return "named by the user"
     if row["logged"]:
-        return "the logs mark its interface as a load balancer's"
+        return "the logs mark its interface as one of AWS's own services, such as a load balancer"
     reasons = [
         f"opens connections of one size, over and over, to {row['targets']} target{'s' if row['targets'] != 1 else ''}"
     ]

@@ -99,7 +99,7 @@ def _for(row: dict[str, Any]) -> list[str]:
     if row["visible"] and row["told"] < 0.3:
         said.append("no client sent it to the source, which passes clients' data on")
     if row["logged"]:
-        said.append("the logs mark the source as a load balancer")
+        said.append("the logs mark the source's interface as one of AWS's own services")
     if row["given"]:
         said.append("the source was given as a load balancer address")
     return said
@@ -135,7 +135,7 @@ def boundary(found: pl.DataFrame | None, lacking: list[str] | None = None) -> st
     checks = clusters(found).filter(pl.col("kind") == "health-check")
     if checks.is_empty():
         return "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
-    return "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + ". All else is service."
+    return "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + "."
 
 
 def _edge(row: dict[str, Any]) -> str:
