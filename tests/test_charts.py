@@ -262,7 +262,7 @@ def test_sizes_shade_the_clusters_of_health_checks_and_no_others() -> None:
         {"kind": ["health-check", "service"], "bytes_low": [164, 900], "bytes_high": [164, 950], "flows": [9, 9]}
     )
     figure = charts.sizes(sizes_table(), clusters=clusters)
-    assert figure.alt.endswith("Shaded: where the health checks lie, 164 B.")
+    assert figure.alt.endswith("Shaded: health checks on their way to the target, 164 B.")
     assert [(row["left"], row["right"]) for row in values(figure) if row.get("top") == 0] == [(163.5, 164.5)]
 
 
