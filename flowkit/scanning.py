@@ -70,6 +70,11 @@ def chunks(objects: Sequence[Object]) -> Iterator[list[Object]]:
         yield run
 
 
+def batches(run: Sequence[Object], form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield what some objects hold, in one batch or several."""
+    yield formats.read([o.path for o in run], form, wanted)
+
+
 def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
     """Return the conditions under which a record's [start, end] overlaps the span; one that has no times is kept."""
     after = [] if start is None else [pl.col("end").is_null() | (pl.col("end") >= start)]
@@ -132,12 +137,12 @@ def scan(
         wanted = Wanted(what.types, with_columns, reduce(and_, keep))
         for form, group in what.groups:
             for run in chunks(group):
-                batch = _told(formats.read([o.path for o in run], form, wanted))
-                rows = batch.frame if n_rows is None else batch.frame.head(n_rows)
-                n_rows = None if n_rows is None else n_rows - rows.height
-                yield rows
-                if n_rows == 0:
-                    return
+                for batch in batches(run, form, wanted):
+                    rows = _told(batch).frame if n_rows is None else _told(batch).frame.head(n_rows)
+                    n_rows = None if n_rows is None else n_rows - rows.height
+                    yield rows
+                    if n_rows == 0:
+                        return
 
     return register_io_source(read, schema=pl.Schema(what.types), is_pure=True)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
+from flowkit.aggregation import cuts
 from flowkit.case import show
+from flowkit.case.cache import size_of
 from flowkit.case.coverage import coverage
 from flowkit.errors import SourceError
 from flowkit.split import Split
@@ -36,6 +39,16 @@ class Case:
     """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
     quarantined: pl.LazyFrame
     asked: tuple[datetime | None, datetime | None] = (None, None)
+    copies: int | None = None
+    """Second copies of a record that were found; None where the format has too few fields to tell."""
+    duplicates: str = "keep"
+    """What became of them: "keep" or "drop"."""
+    until: datetime | None = None
+    """Until when anything could have been delivered."""
+    delay: timedelta | None = None
+    """How long delivery took, where that could be measured."""
+    shelf: Path | None = None
+    """Where the cache keeps this source."""
     kept_in: TemporaryDirectory[str] | None = field(default=None)
 
     @cached_property
@@ -45,7 +58,12 @@ class Case:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The case in figures: `flows` and `interfaces` in the span, `first` start and `last` end of a flow."""
+        """The case in figures.
+
+        `flows` and `interfaces` in the span, `first` start and `last` end of a flow, `copies` (second copies of a
+        record found, None where the format cannot tell them), `delay_s` (of delivery, None where it cannot be
+        measured) and `cache_bytes` (what the cache keeps of this source).
+        """
         names = self.flows.collect_schema().names()
         wanted = {
             "flows": pl.len(),
@@ -53,7 +71,17 @@ class Case:
             "first": pl.col("start").min() if "start" in names else pl.lit(None),
             "last": pl.col("end").max() if "end" in names else pl.lit(None),
         }
-        return self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+        counted = self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+        return counted | {
+            "copies": self.copies,
+            "delay_s": None if self.delay is None else self.delay.total_seconds(),
+            "cache_bytes": size_of(self.shelf) if self.shelf else 0,
+        }
+
+    @cached_property
+    def windows(self) -> pl.DataFrame:
+        """How AWS cut each interface's time, read off the records: what `flowkit.aggregation.cuts` returns."""
+        return cuts(self.records).collect(engine="streaming")
 
     @property
     def start(self) -> datetime:
@@ -77,7 +105,9 @@ class Case:
         `interface_id`, `time` (bin start), `state` ("OK", "NODATA", "SKIPDATA", "no record", "not yet delivered"),
         `records` (how many touch the bin), `window_s` (the interface's capture window in seconds, read off the data).
         """
-        return coverage(self.records, self.start, self.end, every)
+        return coverage(
+            self.records, self.start, self.end, every, until=self.until, late=self.delay, known=self.windows
+        )
 
     def _bound(self, moment: int | datetime | None) -> datetime:
         if isinstance(moment, datetime):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
-from flowkit.schema import TIME
+from flowkit.aggregation import cuts
+from flowkit.schema import STATUSES, TIME
+from flowkit.sources import SLOT, Object
 
-LAG = timedelta(minutes=20)
-"""Records of the newest 20 minutes may still be on their way: 10 of window and about 10 of delivery to S3."""
+DELAY = timedelta(minutes=10)
+"""How long delivery takes where it could not be measured: AWS says about 10 minutes to S3, 5 to CloudWatch Logs."""
 
 MOST_BINS = 360
 
@@ -24,67 +28,110 @@ def width(start: datetime, end: datetime) -> timedelta:
     return timedelta(minutes=max(1, -(-minutes // MOST_BINS)))
 
 
-def windows(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Return each interface's capture window in seconds, read off its longest records: 30, 60 or 600.
+def delay(objects: Sequence[Object]) -> timedelta | None:
+    """Return how long after its slot's end an object came, for 19 of 20 objects; None where it cannot be known.
 
-    A record never spans more than its window, and the longest ones nearly fill it; a tenth is allowed for windows that
-    AWS closes late.
+    Only a bucket keeps the time of delivery. A file on a disk has the time of its download.
+
+    >>> slot = datetime(2026, 11, 23, 16, 20, tzinfo=UTC)
+    >>> came = int((slot + timedelta(minutes=9)).timestamp() * 1e9)
+    >>> delay([Object("a", "s3://bucket/a", 1, came, slot)]), delay([Object("a", "/logs/a", 1, came, slot)])
+    (datetime.timedelta(seconds=240), None)
     """
-    length = (pl.col("end") - pl.col("start")).dt.total_seconds().quantile(0.99)
-    seconds = pl.when(length <= 33).then(30).when(length <= 66).then(60).otherwise(600)
-    return records.group_by("interface_id").agg(seconds.cast(pl.Int32).alias("window_s"))
+    known = [(o.modified / 1e9, o.slot) for o in objects if o.slot and o.path.startswith("s3://")]
+    late = sorted(max(0.0, came - (slot + SLOT).timestamp()) for came, slot in known)
+    return timedelta(seconds=round(late[len(late) * 19 // 20])) if late else None
 
 
-def coverage(records: pl.LazyFrame, start: datetime, end: datetime, every: timedelta | None = None) -> pl.LazyFrame:
+def horizon(objects: Sequence[Object]) -> datetime:
+    """Return until when anything could have been delivered: the newest slot's end where names tell it, at most now."""
+    now = datetime.now(UTC)
+    return min([now, *([max(o.slot for o in objects if o.slot) + SLOT] if any(o.slot for o in objects) else [])])
+
+
+def coverage(
+    records: pl.LazyFrame,
+    start: datetime,
+    end: datetime,
+    every: timedelta | None = None,
+    *,
+    until: datetime | None = None,
+    late: timedelta | None = None,
+    known: pl.DataFrame | None = None,
+) -> pl.LazyFrame:
     """Return what the logs hold of each interface in each bin of [start, end).
 
     Columns: `interface_id`; `time`, the bin's start; `state`: "SKIPDATA" (records were left out), "OK" (flows),
     "NODATA" (AWS says there was no traffic), "not yet delivered", "no record"; `records`, how many touch the bin;
-    `window_s`, the capture window in seconds.
+    `window_s`, the capture window in seconds, null where the records do not show it.
+
+    A record speaks for its whole capture window: a bin whose middle lies in the window of some record has that record's
+    state, though no packet came in that very minute. "Not yet delivered" is what is missing after the last record of an
+    interface, less than a window and the delivery delay `late` before `until` (now, or the newest object). `known`,
+    what `flowkit.aggregation.cuts` returned, saves looking for the windows again.
     """
     step = every or width(start, end)
     begin = datetime.fromtimestamp(start.timestamp() // step.total_seconds() * step.total_seconds(), UTC)
     bins = pl.datetime_range(begin, end, step, closed="left", time_unit="ms", eager=True, time_zone="UTC")
-    seen = _seen(records, begin, step, len(bins))
-    grid = records.select(pl.col("interface_id").unique()).join(bins.alias("time").to_frame().lazy(), how="cross")
-    late = pl.lit(datetime.now(UTC) - LAG).cast(TIME)
-    newest = records.select(pl.col("end").max().alias("_newest"))
-    state = (
-        pl.when(pl.col("SKIPDATA") > 0)
-        .then(pl.lit("SKIPDATA"))
-        .when(pl.col("OK") > 0)
-        .then(pl.lit("OK"))
-        .when(pl.col("NODATA") > 0)
-        .then(pl.lit("NODATA"))
-        .when((pl.col("time") > late) & (pl.col("time") > pl.col("_newest")))
-        .then(pl.lit("not yet delivered"))
-        .otherwise(pl.lit("no record"))
+    cut = (cuts(records) if known is None else known.lazy()).select("interface_id", "window_s", "phase_s")
+    runs = _runs(records, cut, int(begin.timestamp()), int(step.total_seconds()))
+    grid = cut.select("interface_id").join(bins.alias("time").to_frame().lazy(), how="cross")
+    seen = _seen(runs, begin, step, len(bins))
+    newest = runs.group_by("interface_id").agg(pl.col("_newest").max())
+    open_from = pl.lit((until or datetime.now(UTC)) - (late or DELAY)).cast(TIME) - pl.duration(
+        seconds=pl.col("window_s").fill_null(600)
     )
+    coming = (pl.col("time") + step > open_from) & (pl.col("time") > pl.col("_newest"))
+    state = pl.when(coming).then(pl.lit("not yet delivered")).otherwise(pl.lit("no record"))
+    for status in reversed(_ORDER):
+        state = pl.when(pl.col(f"_{status}") > 0).then(pl.lit(status)).otherwise(state)
     return (
-        grid.join(seen, on=["interface_id", "time"], how="left")
-        .join(windows(records), on="interface_id", how="left")
-        .join(newest, how="cross")
-        .with_columns(pl.col("OK", "NODATA", "SKIPDATA").fill_null(0))
-        .with_columns(state=state, records=pl.sum_horizontal("OK", "NODATA", "SKIPDATA"))
-        .select("interface_id", "time", "state", "records", "window_s")
+        grid.join(seen, on=["interface_id", "time"], how="left", nulls_equal=True)
+        .join(cut, on="interface_id", how="left", nulls_equal=True)
+        .join(newest, on="interface_id", how="left", nulls_equal=True)
+        .select("interface_id", "time", state=state, records=pl.col("_touch").fill_null(0), window_s="window_s")
         .sort("interface_id", "time")
     )
 
 
-def _seen(records: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:
-    """Return how many records of each status touch each bin: counted first, then spread over their bins."""
-    millis = int(step.total_seconds() * 1000)
+_ORDER = ("SKIPDATA", "OK", "NODATA")
+"""What a bin is called when records of several kinds speak for it."""
 
-    def number(column: str) -> pl.Expr:
-        return ((pl.col(column) - pl.lit(begin).cast(TIME)).dt.total_milliseconds() // millis).alias(column)
 
-    runs = records.group_by("interface_id", "log_status", number("start"), number("end")).len("n")
-    first = pl.max_horizontal("start", pl.lit(0))
-    last = pl.min_horizontal(pl.max_horizontal("start", "end"), pl.lit(bins - 1))
-    spread = runs.with_columns(_bin=pl.int_ranges(first, last + 1)).explode("_bin").filter(pl.col("_bin").is_not_null())
-    time = (pl.lit(begin).cast(TIME) + pl.duration(milliseconds=pl.col("_bin") * millis)).cast(TIME)
-    by_status = [
-        pl.col("n").filter(pl.col("log_status") == s).sum().cast(pl.Int64).alias(s)
-        for s in ("OK", "NODATA", "SKIPDATA")
-    ]
-    return spread.group_by("interface_id", time.alias("time")).agg(by_status)
+def _seen(runs: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:
+    """Return by bin how many records touch it, and how many of each status speak for it."""
+    touched = _spread(runs, "_from", "_to", bins).agg(_touch=pl.col("n").sum())
+    spoken = [pl.col("n").filter(pl.col("log_status") == s).sum().alias(f"_{s}") for s in STATUSES]
+    both = touched.join(
+        _spread(runs, "_first", "_last", bins).agg(spoken),
+        on=["interface_id", "_bin"],
+        how="full",
+        coalesce=True,
+        nulls_equal=True,
+    )
+    time = pl.lit(begin).cast(TIME) + pl.duration(seconds=pl.col("_bin") * int(step.total_seconds()))
+    return both.with_columns(time=time.cast(TIME)).drop("_bin")
+
+
+def _runs(records: pl.LazyFrame, known: pl.LazyFrame, zero: int, wide: int) -> pl.LazyFrame:
+    """Return records counted by interface, status, the bins they touch (`_from`, `_to`), and those they speak for."""
+    start, end = (pl.col(c).dt.epoch("s") for c in ("start", "end"))
+    timed = records.select("interface_id", "log_status", _start=start, _end=end).drop_nulls(["_start", "_end"])
+    opened = (pl.col("_start") - pl.col("phase_s")) // pl.col("window_s") * pl.col("window_s") + pl.col("phase_s")
+    closed = opened + pl.col("window_s")
+    touch, to = (pl.col("_start") - zero) // wide, (pl.max_horizontal("_start", "_end") - zero) // wide
+    # The bins whose middle lies in [opened, closed), and in any case those that the record itself touches.
+    first, last = -((wide // 2 - opened + zero) // wide), (closed - zero - 1 - wide // 2) // wide
+    bins = [touch.alias("_from"), to.alias("_to")]
+    bins += [pl.min_horizontal(first, touch).alias("_first"), pl.max_horizontal(last, to).alias("_last")]
+    placed = timed.join(known, on="interface_id", how="left", nulls_equal=True)
+    return placed.group_by("interface_id", "log_status", *bins).agg(
+        n=pl.len().cast(pl.Int64), _newest=(pl.col("_end").max() * 1000).cast(TIME)
+    )
+
+
+def _spread(runs: pl.LazyFrame, first: str, last: str, bins: int) -> LazyGroupBy:
+    """Return the counts by interface and bin, one row for each bin from `first` to `last` that there is."""
+    low, high = pl.max_horizontal(first, pl.lit(0)), pl.min_horizontal(last, pl.lit(bins - 1))
+    rows = runs.with_columns(_bin=pl.int_ranges(low, high + 1)).explode("_bin").filter(pl.col("_bin").is_not_null())
+    return rows.group_by("interface_id", "_bin")

@@ -7,19 +7,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import polars as pl
 
-from flowkit import formats, sources, split, vantage
+from flowkit import sources
 from flowkit.case import cache as store
 from flowkit.case.cache import Part
 from flowkit.case.case import Case
+from flowkit.case.coverage import delay, horizon
 from flowkit.case.progress import Progress
+from flowkit.case.settle import settle
 from flowkit.case.show import LEDGER
-from flowkit.errors import FormatError
+from flowkit.errors import FormatError, SourceError
 from flowkit.formats import QUARANTINE, Format, Wanted
 from flowkit.formats.batch import Types
-from flowkit.scanning import Plan, chunks, overlaps, plan
+from flowkit.scanning import Plan, batches, chunks, overlaps, plan
 from flowkit.schema import columns
 from flowkit.sources import Object
 from flowkit.times import span
@@ -34,6 +37,7 @@ def load(
     cache: str | Path | bool | None = None,
     fields: str | Sequence[str] | None = None,
     lb_addresses: Collection[str] | None = None,
+    duplicates: Literal["keep", "drop"] = "keep",
 ) -> Case:
     """Read a source once into a local Parquet cache, tell the health checks apart, and return the case.
 
@@ -51,6 +55,10 @@ def load(
         The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`.
     lb_addresses
         The load balancer's own addresses, where they are known: they make the split surer.
+    duplicates
+        What is to become of second copies of a record (the same object twice, exports that overlap): every field
+        is the other's, so the same flow seen on two interfaces is none. They are counted on the case, and
+        `"drop"` leaves them out.
 
     Raises
     ------
@@ -64,23 +72,32 @@ def load(
     >>> case.ledger.select("lines", "flows", "malformed").sum().row(0)
     (30476, 30473, 0)
     """
+    if duplicates not in ("keep", "drop"):
+        raise SourceError(f"duplicates={duplicates!r} is not known: choose 'keep' or 'drop'")
     first, last = span(start, end, tz)
     kept = TemporaryDirectory(prefix="flowkit-") if cache is False else None
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
-    what = plan(source, sources.find(source, first, last), fields)
-    read, broken = _read(store.shelf(root, source), what)
+    objects = sources.find(source, first, last)
+    what = plan(source, objects, fields)
+    shelf = store.shelf(root, source)
+    read, broken = _read(shelf, what)
     records = pl.concat([r.records(what.types) for r in read]).filter(pl.lit(value=True), *_inside(what, first, last))
-    flows = records.filter(pl.col("log_status") == "OK")
-    found = split.fit(flows, lb_addresses=lb_addresses)
+    name = [*_identities(what), repr((first, last))]
+    done = settle(shelf, name, records, drop=duplicates == "drop", lb_addresses=lb_addresses)
     return Case(
         source=str(source),
         tz=tz,
-        records=records,
-        flows=_labelled(root, [*_identities(what), repr((first, last))], found, flows),
-        split=found,
+        records=done.records,
+        flows=done.flows,
+        split=done.split,
         ledger=_ledger(read, [*what.others, *broken]),
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
         asked=(first, last),
+        copies=done.copies,
+        duplicates=duplicates,
+        until=horizon(objects),
+        delay=delay(objects),
+        shelf=shelf,
         kept_in=kept,
     )
 
@@ -111,10 +128,12 @@ def _read(place: Path, what: Plan) -> tuple[list[_Read], list[tuple[Object, str]
     """Return the parts that hold the plan's objects, reading those that none holds, and what could not be read."""
     held = {(e.identity, p.names): (p, i) for p in store.parts(place) for i, e in enumerate(p.entries)}
     used: dict[Path, _Read] = {}
+    known: dict[Path, bool] = {}
     fresh: list[tuple[Format, Object]] = []
     for form, group in what.groups:
         for o in group:
-            if found := held.get((o.identity, form.names)):
+            found = held.get((o.identity, form.names))
+            if found and _sound(found[0], known):
                 part, i = found
                 used.setdefault(part.path, _Read(part, {})).objects[i] = o
             else:
@@ -124,6 +143,13 @@ def _read(place: Path, what: Plan) -> tuple[list[_Read], list[tuple[Object, str]
         first, why = broken[0]
         raise FormatError(f"nothing could be read: {first.name}: {why}")
     return [*used.values(), *made], broken
+
+
+def _sound(part: Part, known: dict[Path, bool]) -> bool:
+    """Return whether a part is as it was written; it is looked at once."""
+    if part.path not in known:
+        known[part.path] = part.sound()
+    return known[part.path]
 
 
 def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Read], list[tuple[Object, str]]]:
@@ -144,9 +170,10 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Re
 
 def _read_run(place: Path, run: list[Object], form: Format) -> tuple[list[_Read], list[tuple[Object, str]]]:
     """Read and store some objects; where one of them breaks the run, each is read by itself."""
-    wanted = Wanted({**columns([*form.names, "log-status"]), "object": pl.String})
+    types = columns([*form.names, "log-status"])
+    wanted = Wanted({**types, "object": pl.String})
     try:
-        part = store.store(place, run, form, formats.read([o.path for o in run], form, wanted))
+        part = store.store(place, run, form, {**types, "object": pl.UInt32}, batches(run, form, wanted))
     except FormatError as error:
         if len(run) == 1:
             return [], [(run[0], str(error))]
@@ -161,18 +188,6 @@ def _inside(what: Plan, start: datetime | None, end: datetime | None) -> list[pl
 
 def _identities(what: Plan) -> list[str]:
     return [o.identity for _, group in what.groups for o in group]
-
-
-def _labelled(root: Path, name: list[str], found: split.Split, flows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the flows with their labels, written once so that every question after it is instant."""
-    outcome = [found.boundary, found.clusters.write_json(), found.nodes.write_json()]
-    place = root / "cases" / f"{store.digest([str(store.VERSION), *name, *outcome])}.parquet"
-    if not place.exists():
-        labelled = vantage.mark(found.label(flows))
-        with store.told(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            store.put(place, lambda path: labelled.sink_parquet(path, compression_level=1, engine="streaming"))
-    return pl.scan_parquet(place, glob=False)
 
 
 def _ledger(read: list[_Read], others: list[tuple[Object, str]]) -> pl.DataFrame:

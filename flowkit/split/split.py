@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -52,7 +52,12 @@ def fit(flows: pl.LazyFrame, *, lb_addresses: Collection[str] | None = None) -> 
     found = families(reduced, lb_addresses)
     checks = assign(reduced.hist, reduced.windows, found)
     return Split(
-        clusters=clusters(found), nodes=nodes_of(found), boundary=boundary(found), reduced=reduced, checks=checks
+        clusters=clusters(found),
+        nodes=nodes_of(found),
+        boundary=boundary(found),
+        reduced=reduced,
+        checks=checks,
+        found=found,
     )
 
 
@@ -78,6 +83,14 @@ class Split:
     boundary: str
     reduced: Reduced | None = field(default=None)
     checks: pl.DataFrame | None = field(default=None)
+    found: pl.DataFrame | None = field(default=None)
+
+    def over(self, flows: pl.LazyFrame) -> Split:
+        """Return the split for other flows of the same logs: its families, looked for in another stretch of time."""
+        if self.found is None:
+            return self
+        reduced = reduce_flows(flows)
+        return replace(self, reduced=reduced, checks=assign(reduced.hist, reduced.windows, self.found))
 
     def label(self, flows: pl.LazyFrame) -> pl.LazyFrame:
         """Return the flows with `kind` (String) and `confidence` (Float32, of that kind), lazily.
