@@ -71,8 +71,11 @@ def chunks(objects: Sequence[Object]) -> Iterator[list[Object]]:
 
 
 def batches(run: Sequence[Object], form: Format, wanted: Wanted) -> Iterator[Batch]:
-    """Yield what some objects hold, in one batch or several."""
-    yield formats.read([o.path for o in run], form, wanted)
+    """Yield what some objects hold: one batch, or several where a single one is huge."""
+    if len(run) == 1 and formats.huge(run[0].path, run[0].size, form):
+        yield from formats.read_pieces(run[0].path, form, wanted)
+    else:
+        yield formats.read([o.path for o in run], form, wanted)
 
 
 def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
@@ -149,12 +152,12 @@ def scan(
 
 def _told(batch: Batch) -> Batch:
     for path, note in batch.notes.items():
-        _warn(f"{Path(path).name}: {note}")
+        _warn(f"{Path(formats.spoken(path)).name}: {note}")
     if batch.quarantine.height:
         first = batch.quarantine.row(0, named=True)
         _warn(
             f"{batch.quarantine.height:,} malformed lines left out, the first of them "
-            f"line {first['line']:,} of {Path(first['object']).name}: {first['reason']}"
+            f"line {first['line']:,} of {Path(formats.spoken(first['object'])).name}: {first['reason']}"
         )
     return batch
 

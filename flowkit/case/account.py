@@ -61,8 +61,13 @@ class Account:
         """Yield each object's account."""
         for o in self.objects:
             counts = {c: self.lines[o.path, word] for c, word in _WORDS.items()}
-            kind = f"{self.form.kind}, {self.form.origin}" if self.form.kind == "text" else self.form.kind
-            yield Entry(identity=o.identity, format=kind, lines=sum(counts.values()), note=self._note(o.path), **counts)
+            yield Entry(
+                identity=o.identity,
+                format=self.form.words,
+                lines=sum(counts.values()),
+                note=self._note(o.path),
+                **counts,
+            )
 
     def _count(self, batch: Batch) -> None:
         for path, status, n in batch.frame.group_by("object", "log_status").len().iter_rows():

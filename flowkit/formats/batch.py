@@ -20,6 +20,8 @@ class Wanted:
     types: Types
     columns: Sequence[str] | None = None
     predicate: pl.Expr | None = None
+    open: bool = False
+    """Columns that turn up on the way, as under a second header inside a file, are given back as well."""
 
     def __call__(self, frame: pl.LazyFrame, held: Sequence[str], *, always: str | None = None) -> pl.LazyFrame:
         """Return the wanted part of a frame that holds the columns `held`; rows where `always` is true stay."""
@@ -27,7 +29,9 @@ class Wanted:
         frame = frame.with_columns(missing)
         if self.predicate is not None:
             frame = frame.filter(self.predicate if always is None else pl.col(always) | self.predicate)
-        return frame.select([*(self.types if self.columns is None else self.columns), *([always] if always else [])])
+        more = [c for c in held if c not in self.types] if self.open else []
+        names = [*(self.types if self.columns is None else self.columns), *more]
+        return frame.select([*names, *([always] if always else [])])
 
 
 @dataclass
@@ -43,10 +47,14 @@ class Batch:
     @classmethod
     def join(cls, batches: Sequence[Batch]) -> Batch:
         """Return several batches as one."""
-        whole = cls(pl.concat([b.frame for b in batches], how="vertical"))
+        whole = cls(pl.concat([b.frame for b in batches], how="diagonal"))
         whole.quarantine = pl.concat([b.quarantine for b in batches])
         for b in batches:
-            whole.headers |= b.headers
-            whole.blanks |= b.blanks
-            whole.notes |= b.notes
+            for path, number in b.headers.items():
+                whole.headers[path] = whole.headers.get(path, 0) + number
+            for path, number in b.blanks.items():
+                whole.blanks[path] = whole.blanks.get(path, 0) + number
+            for path, note in b.notes.items():
+                said = whole.notes.get(path)
+                whole.notes[path] = note if said in (None, note) else f"{said}; {note}"
         return whole
