@@ -125,7 +125,7 @@ def scan(
     >>> import flowkit as fk
     >>> flows = fk.scan(fk.samples("incident"), start="2026-11-23 16:10", end="2026-11-23 16:11")
     >>> flows.filter(pl.col("dstport") == 80).select(pl.len()).collect().item()
-    1127
+    1063
     """
     first, last = span(start, end, tz)
     what = plan(source, sources.find(source, first, last), fields)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -78,16 +79,28 @@ def shelf(root: Path, source: str | Path) -> Path:
 
 
 def sweep(place: Path, age: float = 86_400) -> None:
-    """Remove what loads that were killed left behind a day ago or more."""
-    for path in place.rglob(f"{LEFT}*"):
+    """Remove what loads that were killed left behind a day ago or more: files without the manifest that is put last."""
+    kept = {path.with_suffix("") for path in place.glob("*.json")} | {place / "source"}
+    cases = {path.parent for path in place.glob("cases/*/case.json")}
+    for path in place.rglob("*"):
         with suppress(OSError):
-            if path.is_file() and time.time() - path.stat().st_mtime > age:
+            whole = path.parent in cases or path.with_suffix("") in kept
+            if (
+                (not whole or path.name.startswith(LEFT))
+                and path.is_file()
+                and time.time() - path.stat().st_mtime > age
+            ):
                 path.unlink()
 
 
 def digest(words: Iterable[str]) -> str:
     """Return a short name made of words."""
     return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def fresh(name: str) -> str:
+    """Return a name of one's own for what is made: two loads at once never write to one file."""
+    return f"{name}-{secrets.token_hex(4)}"
 
 
 def checksum(path: Path) -> int | None:
@@ -136,14 +149,19 @@ def _shelf(place: Path) -> Shelf:
     return Shelf(name, size_of(place), datetime.fromtimestamp(used, UTC), place)
 
 
+def unused(cache: str | Path | None = None, *, older_than: timedelta | None = None) -> list[Shelf]:
+    """Return what `clear` would remove."""
+    now = datetime.now(UTC)
+    return [s for s in shelves(cache) if older_than is None or now - s.used > older_than]
+
+
 def clear(cache: str | Path | None = None, *, older_than: timedelta | None = None) -> list[Shelf]:
     """Remove what the cache keeps, or what was not used for so long; return what was removed.
 
     Only what flowkit made is touched. What a case in another notebook still needs is read anew by its next load.
     Raises `CacheError` where something cannot be removed.
     """
-    now = datetime.now(UTC)
-    old = [s for s in shelves(cache) if older_than is None or now - s.used > older_than]
+    old = unused(cache, older_than=older_than)
     for s in old:
         try:
             shutil.rmtree(s.place)
@@ -167,10 +185,10 @@ def parts(place: Path) -> list[Part]:
 
 def store(place: Path, objects: Sequence[Object], form: Format, types: Types, batches: Iterable[Batch]) -> Part:
     """Write what was read of some objects, a batch at a time, as a part and return it."""
-    path = place / f"{digest([*(o.identity for o in objects), form.kind, *form.names])}.parquet"
+    path = place / f"{fresh(digest([*(o.identity for o in objects), form.kind, *form.names]))}.parquet"
     account = Account(objects, form)
     with told(place):
-        put(path, lambda fresh: _sink(fresh, account.counted(batches), types))
+        put(path, lambda new: _sink(new, account.counted(batches), types))
         bad = account.quarantine()
         if bad.height:
             put(path.with_suffix(".quarantine"), bad.write_parquet)
@@ -178,7 +196,7 @@ def store(place: Path, objects: Sequence[Object], form: Format, types: Types, ba
         sums = {end: checksum(path.with_suffix(end)) or 0 for end in written}
         part = Part(path, form.names, tuple(account.entries()), sums)
         facts = {"names": part.names, "entries": [asdict(entry) for entry in part.entries], "sums": sums}
-        put(path.with_suffix(".json"), lambda fresh: fresh.write_text(json.dumps(facts), "utf-8"))
+        put(path.with_suffix(".json"), lambda new: new.write_text(json.dumps(facts), "utf-8"))
     return part
 
 
@@ -219,15 +237,15 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file so that it is there whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=LEFT, suffix=path.suffix)
     os.close(handle)
-    fresh = Path(name)
+    new = Path(name)
     try:
-        write(fresh)
-        with fresh.open("rb") as file:
+        write(new)
+        with new.open("rb") as file:
             os.fsync(file.fileno())
-        fresh.replace(path)
+        new.replace(path)
     finally:
         with suppress(OSError):
-            fresh.unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import polars as pl
 from flowkit import split, vantage
 from flowkit.case import cache as store
 from flowkit.case.stretches import EDGE, Stretch, sample, stretches
+from flowkit.errors import CacheError
 from flowkit.split import Split
 from flowkit.split.reduce import Reduced
 

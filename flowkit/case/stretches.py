@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-MOST = 2_000_000
+MOST = 1_000_000
 """Records of a stretch: what the split and the labels hold in memory at once is some hundred bytes for each."""
 
 LEARNT = timedelta(minutes=10)
