@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -21,8 +23,11 @@ from flowkit.schema import columns, parse_fields
 from flowkit.sources import Object
 from flowkit.times import span
 
-CHUNK = 16 << 20
-"""Bytes of objects read in one go: some 800,000 records of gzipped text."""
+CHUNK = 6 << 20
+"""Bytes of objects that a scan reads in one go: some 300,000 records of gzipped text."""
+
+AHEAD = 2
+"""Runs of objects read side by side: unpacking is a single thread's work."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,12 @@ class Plan:
     @property
     def types(self) -> Types:
         """The columns and types of the table that holds every format's records."""
-        return columns([*(name for form, _ in self.groups for name in form.names), "log-status"])
+        return columns([*self.names, "log-status"])
+
+    @property
+    def names(self) -> list[str]:
+        """The fields that every format together names."""
+        return [name for form, _ in self.groups for name in form.names]
 
 
 def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[str] | None = None) -> Plan:
@@ -58,24 +68,48 @@ def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[s
     return Plan(tuple((form, tuple(group)) for form, group in groups.items()), tuple(others))
 
 
-def chunks(objects: Sequence[Object]) -> Iterator[list[Object]]:
-    """Yield the objects in runs of about `CHUNK` bytes, so that memory stays flat."""
+def chunks(objects: Sequence[Object], most: int) -> Iterator[list[Object]]:
+    """Yield the objects in runs of at most so many bytes, or of one object, so that memory stays flat."""
     run: list[Object] = []
+    size = 0
     for o in objects:
-        if run and sum(r.size for r in run) + o.size > CHUNK:
+        if run and size + o.size > most:
             yield run
-            run = []
+            run, size = [], 0
         run.append(o)
+        size += o.size
     if run:
         yield run
 
 
 def batches(run: Sequence[Object], form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield what some objects hold: one batch, or several where a single one is huge."""
-    if len(run) == 1 and formats.huge(run[0].path, run[0].size, form):
+    if huge(run, form):
         yield from formats.read_pieces(run[0].path, form, wanted)
     else:
         yield formats.read([o.path for o in run], form, wanted)
+
+
+def huge(run: Sequence[Object], form: Format) -> bool:
+    """Return whether what is to be read is one huge object, which comes in pieces so as not to be held whole."""
+    return len(run) == 1 and formats.huge(run[0].path, run[0].size, form)
+
+
+def _side_by_side(runs: Iterable[tuple[Format, list[Object]]], wanted: Wanted) -> Iterator[Batch]:
+    """Yield what runs of objects hold, in their order; while one is worked on, the next ones are read."""
+    coming: deque[Future[list[Batch]] | Iterator[Batch]] = deque()
+    with ThreadPoolExecutor(AHEAD, "flowkit-scan") as pool:
+        for form, run in runs:
+            made = batches(run, form, wanted)
+            coming.append(made if huge(run, form) else pool.submit(list, made))
+            if len(coming) > AHEAD:
+                yield from _made(coming.popleft())
+        while coming:
+            yield from _made(coming.popleft())
+
+
+def _made(batches: Future[list[Batch]] | Iterator[Batch]) -> Iterator[Batch]:
+    return iter(batches.result()) if isinstance(batches, Future) else batches
 
 
 def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
@@ -138,14 +172,14 @@ def scan(
     ) -> Iterator[pl.DataFrame]:
         keep = [pl.col("log_status") == "OK", *inside, *([] if predicate is None else [predicate])]
         wanted = Wanted(what.types, with_columns, reduce(and_, keep))
-        for form, group in what.groups:
-            for run in chunks(group):
-                for batch in batches(run, form, wanted):
-                    rows = _told(batch).frame if n_rows is None else _told(batch).frame.head(n_rows)
-                    n_rows = None if n_rows is None else n_rows - rows.height
-                    yield rows
-                    if n_rows == 0:
-                        return
+        runs = ((form, run) for form, group in what.groups for run in chunks(group, CHUNK))
+        one_by_one = (b for form, run in runs for b in batches(run, form, wanted))
+        for batch in one_by_one if n_rows is not None else _side_by_side(runs, wanted):
+            rows = _told(batch).frame if n_rows is None else _told(batch).frame.head(n_rows)
+            n_rows = None if n_rows is None else n_rows - rows.height
+            yield rows
+            if n_rows == 0:
+                return
 
     return register_io_source(read, schema=pl.Schema(what.types), is_pure=True)
 

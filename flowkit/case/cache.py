@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import polars as pl
@@ -30,9 +31,10 @@ from flowkit.case.account import Account, Entry
 from flowkit.errors import CacheError
 from flowkit.formats import Batch, Format
 from flowkit.formats.batch import Types
+from flowkit.schema import columns
 from flowkit.sources import Object
 
-VERSION = 2
+VERSION = 3
 """Raised when what a part holds changes: older parts are then read anew."""
 
 LEFT = ".new-"
@@ -46,6 +48,8 @@ class Part:
     path: Path
     names: tuple[str, ...]
     entries: tuple[Entry, ...]
+    more: tuple[str, ...]
+    """Fields that headers inside the objects named besides."""
     sums: dict[str, int]
     """Checksums by the ends of the files' names."""
 
@@ -176,15 +180,21 @@ def parts(place: Path) -> list[Part]:
     for manifest in sorted(place.glob("*.json")):
         try:
             facts = json.loads(manifest.read_text("utf-8"))
-            entries = tuple(Entry(**entry) for entry in facts["entries"])
-            found.append(Part(manifest.with_suffix(".parquet"), tuple(facts["names"]), entries, dict(facts["sums"])))
+            found.append(_part(manifest, facts))
         except (OSError, ValueError, TypeError, KeyError):
             continue  # Not whole, or another version's: its objects are read anew.
     return found
 
 
-def store(place: Path, objects: Sequence[Object], form: Format, types: Types, batches: Iterable[Batch]) -> Part:
+def _part(manifest: Path, facts: dict[str, Any]) -> Part:
+    entries = tuple(Entry(**entry) for entry in facts["entries"])
+    names, more = tuple(facts["names"]), tuple(facts["more"])
+    return Part(manifest.with_suffix(".parquet"), names, entries, more, dict(facts["sums"]))
+
+
+def store(place: Path, objects: Sequence[Object], form: Format, more: Sequence[str], batches: Iterable[Batch]) -> Part:
     """Write what was read of some objects, a batch at a time, as a part and return it."""
+    types = {**columns([*form.names, *more, "log-status"]), "object": pl.UInt32}
     path = place / f"{fresh(digest([*(o.identity for o in objects), form.kind, *form.names]))}.parquet"
     account = Account(objects, form)
     with told(place):
@@ -194,8 +204,9 @@ def store(place: Path, objects: Sequence[Object], form: Format, types: Types, ba
             put(path.with_suffix(".quarantine"), bad.write_parquet)
         written = [".parquet", *([".quarantine"] if bad.height else [])]
         sums = {end: checksum(path.with_suffix(end)) or 0 for end in written}
-        part = Part(path, form.names, tuple(account.entries()), sums)
-        facts = {"names": part.names, "entries": [asdict(entry) for entry in part.entries], "sums": sums}
+        part = Part(path, form.names, tuple(account.entries()), tuple(more), sums)
+        entries = [asdict(entry) for entry in part.entries]
+        facts = {"names": part.names, "more": part.more, "entries": entries, "sums": sums}
         put(path.with_suffix(".json"), lambda new: new.write_text(json.dumps(facts), "utf-8"))
     return part
 
@@ -206,7 +217,7 @@ def _sink(path: Path, frames: Iterator[pl.DataFrame], types: Types) -> None:
 
     def read(*_: object) -> Iterator[pl.DataFrame]:
         try:
-            yield from frames
+            yield from (frame.select(list(types)) for frame in frames)
         except Exception as error:
             trouble.append(error)
             raise

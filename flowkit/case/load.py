@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +20,15 @@ from flowkit.case.progress import Progress
 from flowkit.case.settle import settle
 from flowkit.case.show import LEDGER
 from flowkit.errors import FormatError, SourceError
-from flowkit.formats import QUARANTINE, Format, Wanted
+from flowkit.formats import QUARANTINE, Batch, Format, Wanted
 from flowkit.formats.batch import Types
-from flowkit.scanning import Plan, batches, chunks, overlaps, plan
-from flowkit.schema import columns
+from flowkit.scanning import Plan, batches, chunks, huge, overlaps, plan
+from flowkit.schema import canonical, columns
 from flowkit.sources import Object
 from flowkit.times import span
+
+RUN = 12 << 20
+"""Bytes of objects that become one part: some 600,000 records of gzipped text."""
 
 
 def load(
@@ -81,7 +84,8 @@ def load(
     what = plan(source, objects, fields)
     shelf = store.shelf(root, source)
     read, broken = _read(shelf, what)
-    records = pl.concat([r.records(what.types) for r in read]).filter(pl.lit(value=True), *_inside(what, first, last))
+    types = columns([*what.names, *(name for r in read for name in r.part.more), "log-status"])
+    records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *_inside(what, first, last))
     name = [*_identities(what), repr((first, last))]
     done = settle(shelf, name, records, drop=duplicates == "drop", lb_addresses=lb_addresses)
     return Case(
@@ -113,7 +117,7 @@ class _Read:
         frame = pl.scan_parquet(self.part.path, glob=False)
         if len(self.objects) < len(self.part.entries):
             frame = frame.filter(pl.col("object").is_in(list(self.objects)))
-        held = columns([*self.part.names, "log-status"])
+        held = columns([*self.part.names, *self.part.more, "log-status"])
         return frame.select(pl.col(c) if c in held else pl.lit(None, dtype=t).alias(c) for c, t in types.items())
 
     def quarantine(self) -> pl.LazyFrame:
@@ -157,7 +161,7 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Re
     made, broken, progress = [], [], Progress("reading flow logs")
     try:
         for form in dict.fromkeys(form for form, _ in fresh):
-            for run in chunks([o for f, o in fresh if f == form]):
+            for run in chunks([o for f, o in fresh if f == form], RUN):
                 progress(done, total)
                 parts, failed = _read_run(place, run, form)
                 made += parts
@@ -170,10 +174,15 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Re
 
 def _read_run(place: Path, run: list[Object], form: Format) -> tuple[list[_Read], list[tuple[Object, str]]]:
     """Read and store some objects; where one of them breaks the run, each is read by itself."""
-    types = columns([*form.names, "log-status"])
-    wanted = Wanted({**types, "object": pl.String})
+    wanted = Wanted({**columns([*form.names, "log-status"]), "object": pl.String}, open=not huge(run, form))
     try:
-        part = store.store(place, run, form, {**types, "object": pl.UInt32}, batches(run, form, wanted))
+        made: Iterable[Batch] = batches(run, form, wanted)
+        more: list[str] = []
+        if wanted.open:
+            made = list(made)
+            # Under a second header inside a file there may be fields that its first one did not name.
+            more = [canonical(c) for b in made for c in b.frame.columns if c not in wanted.types]
+        part = store.store(place, run, form, more, made)
     except FormatError as error:
         if len(run) == 1:
             return [], [(run[0], str(error))]
