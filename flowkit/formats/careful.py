@@ -11,16 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from itertools import pairwise
 from typing import Any, Literal
 
 import polars as pl
 
 from flowkit.formats import wrapped
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
-from flowkit.formats.form import LATEST, MILLIS, Format, is_time, sure
+from flowkit.formats.form import LATEST, MILLIS, Format, fits, is_time, sure
 from flowkit.formats.pieces import BLANK, HEADER, Block, blocks
 from flowkit.schema import FIELDS, STATUSES, TIME, canonical, field_of, is_header
 
+NO_HEADER = "it names fields, but what follows does not hold them"
 TWICE = "it is a header that names a field twice"
 
 _CUT = 200
@@ -81,10 +83,15 @@ class _Reader:
             yield from self.read(tidy)
             return
         odd = [_look(n, line, faults.get(n), self.form) for n, line in zip(bad, _texts(block, bad), strict=True)]
-        if any(o.reason == HEADER and tuple(o.words) != self.form.names for o in odd):
-            yield from self._parts(block, [o for o in odd if o.reason == HEADER])
-        else:
+        headers = [o for o in odd if o.reason == HEADER]
+        others = [o for o in headers if tuple(o.words) != self.form.names]
+        if not others:
             yield self.batch(first if len(bad) < block.count else None, odd)
+        elif false := [o for o in others if not _followed(o, block)]:
+            # A line of another program, made of words that are names of fields.
+            yield from self.read(replace(block, faults=faults | dict.fromkeys([o.number for o in false], NO_HEADER)))
+        else:
+            yield from self._parts(block, headers)
 
     def batch(self, first: pl.DataFrame | None, odd: Sequence[_Odd]) -> Batch:
         """Return the good lines' records, then those of the lines that could be mended, and what the others are."""
@@ -113,7 +120,7 @@ class _Reader:
         lines = block.data.split(b"\n")
         edges = [block.number, *(o.number for o in headers), block.number + block.count]
         forms = [self.form, *(replace(self.form, names=tuple(o.words)) for o in headers)]
-        for form, begin, end in zip(forms, edges, edges[1:], strict=True):
+        for form, (begin, end) in zip(forms, pairwise(edges), strict=True):
             if begin == end:
                 continue
             self.form = form
@@ -142,6 +149,14 @@ class _Reader:
         if not self.wanted.open:
             self.left_out |= dict.fromkeys(c for c in self.form.columns if c not in self.wanted.types)
         return self.wanted(frame, [*self.form.columns, "log_status", "object"]).collect()
+
+
+def _followed(header: _Odd, block: Block) -> bool:
+    """Return whether one of the lines after a header holds its fields, or there is none after it."""
+    begin = header.number - block.number + 1
+    lines = block.data.split(b"\n", begin + 5)[begin : begin + 5]
+    words = [line.decode("utf-8", "replace").split() for line in lines if line.strip()]
+    return len(header.words) > 1 and (not words or any(fits(w, header.words) or is_header(w) for w in words))
 
 
 def _texts(block: Block, numbers: Sequence[int]) -> list[bytes]:
