@@ -4,6 +4,7 @@
     ├── SourceError       nothing there, nothing matched, no permission, broken on the way
     ├── FormatError       it is there, but it is not a flow log, or the given fields do not fit
     ├── TimeError         a time, a span or a zone that cannot be understood
+    ├── KnowledgeError    what was said about a load balancer cannot be understood
     ├── QuestionError     a column or an option that a question does not know
     ├── CacheError        the cache cannot be written or read
     ├── NotebookError     a notebook's cell failed while a report was made
@@ -29,6 +30,10 @@ class FormatError(FlowkitError):
 
 class TimeError(FlowkitError):
     """A time, a span or a zone that cannot be understood."""
+
+
+class KnowledgeError(FlowkitError):
+    """What was said about a load balancer (its addresses, its target groups) cannot be understood."""
 
 
 class QuestionError(FlowkitError):

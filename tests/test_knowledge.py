@@ -1,0 +1,72 @@
+"""What a person says about a load balancer: every form gives the same, and what cannot be understood is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flowkit.errors import KnowledgeError
+from flowkit.knowledge import TargetGroup, knowledge
+
+WEB = TargetGroup(
+    "web", port=80, health_check_protocol="HTTP", health_check_port=8080, interval_s=10.0, unhealthy_threshold=2,
+    preserve_client_ip=False, targets=("10.0.1.5", "10.0.1.6:81", "[2001:db8::1]:82"),
+)  # fmt: skip
+ROW: dict[str, Any] = {
+    "name": "web", "port": 80, "health_check_protocol": "http", "health_check_port": 8080, "interval_s": 10,
+    "unhealthy_threshold": 2, "preserve_client_ip": False, "targets": ["10.0.1.5", "10.0.1.6:81", "[2001:DB8::1]:82"],
+}  # fmt: skip
+CSV = """name,port,health-check-protocol,health_check_port,interval_s,unhealthy_threshold,preserve_client_ip,targets
+web,80,HTTP,8080,10,2,off,10.0.1.5 10.0.1.6:81;[2001:db8::1]:82
+"""
+
+
+def test_objects_dicts_frames_csv_and_json_say_the_same(tmp_path: Path) -> None:
+    csv, json = tmp_path / "groups.csv", tmp_path / "groups.json"
+    csv.write_text(CSV)
+    json.write_text(pl.DataFrame([ROW]).write_json())
+    for form in ([WEB], [ROW], pl.DataFrame([ROW]), csv, str(json)):
+        assert knowledge(target_groups=form).target_groups == (WEB,)
+
+
+def test_each_target_has_an_address_a_traffic_port_and_a_health_check_port() -> None:
+    assert WEB.ends() == [("10.0.1.5", 80, 8080), ("10.0.1.6", 81, 8080), ("2001:db8::1", 82, 8080)]
+
+
+def test_addresses_come_as_a_list_or_as_text_and_once_each() -> None:
+    assert knowledge("10.0.1.5, 10.0.1.6 10.0.1.5").lb_addresses == ("10.0.1.5", "10.0.1.6")
+    assert knowledge(["2001:0db8::0005"]).lb_addresses == ("2001:db8::5",)
+    assert knowledge() == knowledge([], "") == knowledge(None, [])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"name": "web", "prot": 80}, "column 'prot' that flowkit does not know: did you mean 'port'?"),
+        ({"name": "web", "port": 70_000}, "port is '70000': it may be a port from 1 to 65535"),
+        ({"name": "web", "health_check_port": "eighty"}, "health_check_port is 'eighty': it may be a port from 1"),
+        ({"name": "web", "interval_s": 0}, "interval_s is '0': it may be seconds from 1 to 3600"),
+        ({"name": "web", "health_check_protocol": "ICMP"}, "health_check_protocol is 'ICMP': it may be TCP, HTTP, H"),
+        ({"name": "web", "preserve_client_ip": "perhaps"}, "preserve_client_ip is 'perhaps': it may be true or false"),
+        ({"name": "web", "targets": ["i-0123"]}, "targets: 'i-0123' is no IP address: write it as 10.0.1.5"),
+        ("web", "target group 1 is 'web': give a dict such as {'name': 'web', 'port': 80}"),
+    ],
+)
+def test_a_wrong_column_or_value_is_one_clear_sentence(row: Any, said: str) -> None:
+    with pytest.raises(KnowledgeError) as error:
+        knowledge(target_groups=[row])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_or_holds_something_else_is_said(tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeError, match=r"cannot be read from .*none.csv: No such file"):
+        knowledge(target_groups=tmp_path / "none.csv")
+    (tmp_path / "x.json").write_text("[1, 2]")
+    with pytest.raises(KnowledgeError, match="holds no target groups: a list of objects"):
+        knowledge(target_groups=tmp_path / "x.json")
+    with pytest.raises(KnowledgeError, match="lb_addresses: 'my-nlb' is no IP address"):
+        knowledge("my-nlb")
