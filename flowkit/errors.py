@@ -1,7 +1,8 @@
 """The family of errors. Catch `FlowkitError` for all of them.
 
     FlowkitError          anything flowkit has to tell a person
-    ├── SourceError       nothing there, nothing matched, no permission, broken on the way
+    ├── SourceError       nothing there, nothing matched, broken on the way
+    ├── AwsError          AWS refused, expired, was too busy, or could not be reached
     ├── FormatError       it is there, but it is not a flow log, or the given fields do not fit
     ├── TimeError         a time, a span or a zone that cannot be understood
     ├── KnowledgeError    what was said about a load balancer cannot be understood
@@ -21,7 +22,11 @@ class FlowkitError(Exception):
 
 
 class SourceError(FlowkitError):
-    """Nothing there, nothing matched, no permission, or broken on the way."""
+    """Nothing there, nothing matched, or broken on the way."""
+
+
+class AwsError(FlowkitError):
+    """AWS refused, the session expired, AWS was too busy, or it could not be reached."""
 
 
 class FormatError(FlowkitError):

@@ -1,0 +1,224 @@
+"""The user's own AWS session, what AWS says when it refuses, in one sentence, and the shell's flags for both.
+
+boto3 finds the credentials where it always does (environment, profile, single sign-on, instance role); flowkit neither
+asks for them nor keeps them. `AWS_ENDPOINT_URL` in the environment reaches another endpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from flowkit.errors import AwsError, FlowkitError, missing_extra
+
+ATTEMPTS = 8
+"""How often a call is tried in all. boto3's own 3 tries are over within a second, shorter than many a blip."""
+
+CONNECT_S, READ_S = 5, 30
+"""Seconds a connection, and the next bytes of an answer, may take before the call is tried again."""
+
+CONNECTIONS = 40
+"""Connections kept open to one service: a few more than are ever used side by side."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach AWS: the region, the profile, and a role to assume; each as boto3 finds it where it is not given.
+
+    >>> Access(region="eu-west-1", role_arn="arn:aws:iam::123456789010:role/read-logs").region
+    'eu-west-1'
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client of a service; calls are tried again by boto3's standard mode, 8 times in all.
+
+        Raises `MissingExtraError` without boto3, `AwsError` for a region, profile or credentials that are not there.
+        """
+        with told(f"reaching {service}"):
+            place = region or self.region or os.environ.get("AWS_REGION") or self._session.region_name
+            if (service, place) not in self._clients:
+                self._clients[service, place] = self._session.client(service, region_name=place, config=_config())
+            return self._clients[service, place]
+
+    @cached_property
+    def _clients(self) -> dict[tuple[str, str | None], Any]:
+        return {}
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+        import botocore.session
+        from botocore.credentials import CredentialResolver
+
+        inner = botocore.session.Session(profile=self.profile)
+        if self.role_arn:
+            assumed = botocore.session.Session(profile=self.profile)
+            role = _Role(inner, self.role_arn, self.external_id, self.region or os.environ.get("AWS_REGION"))
+            assumed.register_component("credential_provider", CredentialResolver([role]))
+            inner = assumed
+        return boto3.Session(botocore_session=inner)
+
+
+class _Role:
+    """A credential provider of botocore's kind: a role that is assumed again whenever its hour is over."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, session: Any, role_arn: str, external_id: str | None, region: str | None) -> None:
+        self.session, self.role_arn, self.external_id, self.region = session, role_arn, external_id, region
+
+    def load(self) -> Any:
+        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+        from botocore.exceptions import NoCredentialsError
+
+        own = self.session.get_credentials()
+        if own is None:
+            raise NoCredentialsError
+        place = self.region or self.session.get_config_variable("region") or "us-east-1"
+        extra = {"RoleSessionName": "flowkit", **({"ExternalId": self.external_id} if self.external_id else {})}
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=partial(self.session.create_client, region_name=place, config=_config()),
+            source_credentials=own,
+            role_arn=self.role_arn,
+            extra_args=extra,
+        )
+        return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
+
+
+def _config() -> Any:
+    from botocore.config import Config
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        max_pool_connections=CONNECTIONS,
+        user_agent_extra="flowkit",
+    )
+
+
+def flags() -> argparse.ArgumentParser:
+    """Return the flags of the session as a parent for the parsers of commands that reach AWS."""
+    parent = argparse.ArgumentParser(add_help=False)
+    group = parent.add_argument_group("AWS session")
+    group.add_argument("--region", metavar="REGION", help="the region, as eu-west-1 (your session's)")
+    group.add_argument("--profile", metavar="NAME", help="the profile in your AWS configuration")
+    group.add_argument("--role-arn", metavar="ARN", help="a role to assume")
+    group.add_argument("--external-id", metavar="ID", help="the external id that role asks for")
+    return parent
+
+
+def given(values: argparse.Namespace) -> Access:
+    """Return the session the flags name.
+
+    >>> given(flags().parse_args(["--region", "eu-west-1"]))
+    Access(region='eu-west-1', profile=None, role_arn=None, external_id=None)
+    """
+    return Access(values.region, values.profile, values.role_arn, values.external_id)
+
+
+@contextmanager
+def told(doing: str, permission: str = "") -> Iterator[None]:
+    """Turn what boto3 raises within into one sentence, an `AwsError`.
+
+    `doing` is what was under way ("listing s3://logs/"), `permission` the right it needs ("s3:ListBucket").
+    """
+    try:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        raise missing_extra(_capital(doing), "boto3", "aws") from None
+    try:
+        yield
+    except FlowkitError:
+        raise
+    except ClientError as error:
+        raise AwsError(_answered(error, doing, permission)) from None
+    except (BotoCoreError, Boto3Error) as error:
+        raise AwsError(_failed(error, doing)) from None
+
+
+_SIGN_IN = "sign in again (for example  aws sso login) and repeat; what was fetched so far is kept"
+
+_REFUSED = "AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|AllAccessDisabled|403"
+
+_ANSWERS = {
+    "ExpiredToken|RequestExpired|TokenRefreshRequired": f"the AWS session expired while {{doing}}: {_SIGN_IN}",
+    "InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure|InvalidToken"
+    "|InvalidSignature|IncompleteSignature|MissingAuthenticationToken|InvalidSecurity": (
+        "AWS does not know the credentials used for {doing}: check the profile and the keys, or sign in again"
+    ),
+    "RequestTimeTooSkewed": "AWS refused {doing} because this machine's clock is wrong: set it and repeat",
+    "NoSuchBucket|InvalidBucketName": "AWS has no such bucket ({doing}): check its name",
+    "NoSuchKey|ResourceNotFound|404": "AWS found nothing of that name while {doing}",
+    "PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|301": (
+        "AWS holds that bucket in another region, or another partition ({doing}): give it with region= (--region)"
+    ),
+    "SlowDown|Throttl|TooManyRequests|RequestLimit|ServiceUnavailable|LimitExceeded|RequestThrottled|503|429": (
+        f"AWS was too busy for {{doing}}, after {ATTEMPTS} tries: wait a little and repeat"
+    ),
+}
+"""What the codes of AWS's answers, by how they begin, mean to a person."""
+
+
+def _answered(error: Any, doing: str, permission: str) -> str:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    message = _clean(str(error.response.get("Error", {}).get("Message", "")))
+    asked = re.search(r"to perform:? ([a-z0-9-]+:\w+)", message) or re.search(r"\b(kms:\w+)", message)
+    right = asked[1] if asked else permission
+    if re.match("KMS", code, re.IGNORECASE) or right.startswith("kms:"):
+        right = right if right.startswith("kms:") else "kms:Decrypt"
+        return f"AWS refused {doing}: the object's KMS key is not open to you, which takes the permission {right}"
+    if re.match(_REFUSED, code):
+        who = re.search(r"User: (arn:\S+)", message)
+        missing = f"the permission {right} is missing" if right else f"a permission is missing ({message})"
+        return f"AWS refused {doing}: {missing}" + (f" for {who[1]}" if who else "")
+    for codes, sentence in _ANSWERS.items():
+        if re.match(codes, code):
+            return sentence.format(doing=doing)
+    return f"AWS answered {_clean(code) or 'an error'} to {doing}: {message or 'without a word of why'}"
+
+
+_FAILURES = {
+    "UnauthorizedSSOTokenError SSOTokenLoadError TokenRetrievalError LoginError": (
+        f"the AWS session is not signed in, or no longer ({{doing}}): {_SIGN_IN}"
+    ),
+    "NoCredentialsError": (
+        "no AWS credentials were found for {doing}: sign in (for example  aws sso login), "
+        "name a profile with profile= (--profile), or set AWS_PROFILE"
+    ),
+    "NoRegionError": "no AWS region is known for {doing}: give it with region= (--region), or set AWS_REGION",
+    "ProfileNotFound": "{error} (see  aws configure list-profiles)",
+    "ParamValidationError ValidationError": "AWS cannot be asked for that ({doing}): {error}",
+    "HTTPClientError ConnectionError": (
+        "AWS could not be reached, or not to the end, while {doing}, after several tries: {error}"
+    ),
+    "BotoCoreError Boto3Error": "{doing} failed: {error}",
+}
+"""What boto3's own errors, by class, mean to a person."""
+
+
+def _failed(error: Exception, doing: str) -> str:
+    family = {kind.__name__ for kind in type(error).__mro__}
+    sentence = next(words for kinds, words in _FAILURES.items() if family & set(kinds.split()))
+    return sentence.format(doing=doing, error=_clean(str(error)))
+
+
+def _clean(text: str) -> str:
+    """Return foreign words as one short printable line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:400]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
