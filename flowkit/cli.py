@@ -61,6 +61,19 @@ def _parser() -> argparse.ArgumentParser:
 _NOTEBOOK = "a notebook of flowkit's, incident or health_checks, or the path of your own (incident)"
 
 
+_BY_HAND = "say what a cluster is: 'port 80, no payload=service' or …=health-check; may be given several times"
+
+
+class _Assign(argparse.Action):
+    """Gathers decisions; the names of clusters are checked where the clusters are known."""
+
+    def __call__(self, parser: argparse.ArgumentParser, given: argparse.Namespace, text: Any, *_: object) -> None:
+        cluster, sign, kind = str(text).rpartition("=")
+        if not (sign and cluster and kind):
+            parser.error(f"--assign takes CLUSTER=KIND, such as 'port 80, no payload=service', not {text!r}")
+        given.assign = {**(given.assign or {}), cluster.strip(): kind.strip()}
+
+
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -83,6 +96,7 @@ def _command(
     parser.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
     parser.add_argument("--fields", metavar="FIELDS", help="fields of logs without a header: '${version} ${srcaddr} …'")
     parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
+    parser.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
     return parser
 
 
@@ -124,7 +138,7 @@ def _looked_for(given: argparse.Namespace) -> None:
 
 
 def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, Any]:
-    names = ("source", "start", "end", "tz", "cache", "fields")
+    names = ("source", "start", "end", "tz", "cache", "fields", "assign")
     return {name: getattr(given, name) for name in names if source or name != "source"}
 
 

@@ -60,6 +60,18 @@ def test_flows_carry_kind_confidence_and_once(incident: fk.Case) -> None:
     assert counts.collect().row(0) == (30473, 30473)
 
 
+def test_the_flows_follow_what_is_assigned_by_hand_and_a_load_takes_it_again(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    (name,) = case.split.clusters.filter(kind="health-check")["cluster"]
+    before = case.flows.filter(kind="health-check").select(pl.len()).collect().item()
+    case.split.assign(name, "service")
+    assert case.flows.filter(kind="health-check").collect().height == 0
+    again = fk.load(fk.samples("incident"), cache=cache_folder, assign=case.split.decisions)
+    assert again.flows.collect().equals(case.flows.collect())
+    case.split.assign(name, None)
+    assert case.flows.filter(kind="health-check").select(pl.len()).collect().item() == before
+
+
 def test_the_case_is_what_scan_reads(incident: fk.Case) -> None:
     order = ["interface_id", "srcaddr", "srcport", "dstaddr", "dstport", "start", "bytes", "packets"]
     scanned = fk.scan(fk.samples("incident")).sort(order).collect()

@@ -40,6 +40,7 @@ def test_check_prints_ledger_and_coverage(cache_folder: Path, capsys: pytest.Cap
         (["report", "nowhere-at-all"], "flowkit: nothing to read"),
         (["report", "{log}", "--notebook", "nowhere"], "flowkit: there is no notebook 'nowhere'"),
         (["open", "nowhere-at-all"], "flowkit: nothing to read"),
+        (["check", "{log}", "--assign", "port 80, no payload=service"], "flowkit: there is no cluster 'port 80, no"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(written: Writer, arguments: list[str], sentence: str) -> None:
@@ -48,6 +49,14 @@ def test_a_mistake_is_one_line_and_status_2(written: Writer, arguments: list[str
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
+
+
+def test_what_is_assigned_by_hand_is_in_the_words_of_check(
+    cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_hand = ["--assign", "port 80, payload 130 B=service", "--cache", str(cache_folder)]
+    assert main(["check", fk.samples("incident"), *by_hand]) == 0
+    assert "Decided by hand, not by the evidence: port 80, payload 130 B is service." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"]])

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 import flowkit as fk
-from flowkit.split import fit
+from flowkit.errors import QuestionError
+from flowkit.split import Split, fit
 
 START = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
 NODES = ("10.1.0.10", "10.1.1.10")
@@ -252,3 +253,55 @@ def test_the_same_records_give_the_same_labels_every_time() -> None:
         for mixed in (flows.sample(fraction=1, shuffle=True, seed=seed).lazy() for seed in range(4))
     ]
     assert all(label.equals(labels[0]) for label in labels)
+
+
+def moved(kind: str | None, flows: pl.LazyFrame) -> tuple[Split, dict[str, int]]:
+    split = fit(flows)
+    split.assign("port 80, payload 130 B", kind)
+    return split, dict(split.label(flows).collect()["kind"].value_counts().sort("kind").iter_rows())
+
+
+def test_a_cluster_moved_by_hand_takes_all_its_records_along() -> None:
+    flows = frame(checks(), service())
+    split, counts = moved("service", flows)
+    assert counts == {"service": flows.collect().height}
+    row = split.clusters.row(by_predicate=pl.col("cluster") == "port 80, payload 130 B", named=True)
+    assert (row["kind"], row["confidence"]) == ("service", 0.0)
+    assert row["reason"].startswith("decided by hand; the evidence says health-check (")
+    assert "every 10.0 s from 2 nodes" in row["reason"]
+    assert split.boundary.endswith("Decided by hand, not by the evidence: port 80, payload 130 B is service.")
+    assert split.decisions == {"port 80, payload 130 B": "service"}
+
+
+def test_what_the_evidence_calls_service_can_be_said_to_be_checks_and_given_again() -> None:
+    def beacon() -> Iterator[Record]:
+        for tick in range(MINUTES * 6):
+            yield from connection(tick * 10 + 4.4, "172.30.0.9", TARGETS[0], (5, 330, 5, 700))
+
+    flows = frame(checks(), service(), beacon())
+    split = fit(flows, assign={"port 80, payload 62 B": "health-check"})
+    labelled = split.label(flows).filter(pl.col("srcaddr") == "172.30.0.9").collect()
+    assert set(labelled["kind"]) == {"health-check"}
+    assert set(labelled["confidence"]) == {1.0}
+
+
+def test_a_decision_taken_back_leaves_all_as_it_was() -> None:
+    flows = frame(checks(), service())
+    split, counts = moved("uncertain", flows)
+    assert counts["uncertain"] >= 2 * 2 * 2 * 2 * 60
+    split.assign("port 80, payload 130 B", None)
+    assert split.clusters.equals(fit(flows).clusters)
+    assert split.decisions == {}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind", "words"),
+    [
+        ("port 80, payload 13 B", "service", "did you mean 'port 80, payload 130 B'"),
+        ("everything", "service", "there are 'port 80, payload 130 B'"),
+        ("port 80, payload 130 B", "checks", "choose one of 'health-check', 'uncertain', 'service'"),
+    ],
+)
+def test_a_cluster_or_kind_that_is_not_there_is_one_sentence(cluster: str, kind: str, words: str) -> None:
+    with pytest.raises(QuestionError, match=words):
+        fit(frame(checks(), service()), assign={cluster: kind})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -28,15 +29,24 @@ class Case:
     tz: str
     records: pl.LazyFrame
     """Every record of the span: flows, NODATA and SKIPDATA, as they were read."""
-    flows: pl.LazyFrame
-    """One row per flow record, with `kind`, `confidence` and `once` added."""
+    labelled: Callable[[], pl.LazyFrame]
+    """What labels the flows as the split has it at the time."""
     split: Split
-    """How the health checks were told apart, and how sure."""
+    """How the health checks were told apart, and how sure; `case.split.assign` changes it, and `flows` follows."""
     ledger: pl.DataFrame
     """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
     quarantined: pl.LazyFrame
     asked: tuple[datetime | None, datetime | None] = (None, None)
     kept_in: TemporaryDirectory[str] | None = field(default=None)
+    _flows: dict[tuple[tuple[str, str], ...], pl.LazyFrame] = field(default_factory=dict, init=False)
+
+    @property
+    def flows(self) -> pl.LazyFrame:
+        """One row per flow record, with `kind`, `confidence` and `once` added; labelled as `split` has it now."""
+        decisions = tuple(self.split.decisions.items())
+        if decisions not in self._flows:
+            self._flows[decisions] = self.labelled()
+        return self._flows[decisions]
 
     @cached_property
     def quarantine(self) -> pl.DataFrame:

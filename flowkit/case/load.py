@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,6 +35,7 @@ def load(
     cache: str | Path | bool | None = None,
     fields: str | Sequence[str] | None = None,
     lb_addresses: Collection[str] | None = None,
+    assign: Mapping[str, str] | None = None,
 ) -> Case:
     """Read a source once into a local Parquet cache, tell the health checks apart, and return the case.
 
@@ -51,10 +53,12 @@ def load(
         The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`.
     lb_addresses
         The load balancer's own addresses, where they are known: they make the split surer.
+    assign
+        What a person decided about clusters, such as `{"port 80, no payload": "service"}`: see `Case.split.assign`.
 
     Raises
     ------
-    SourceError, FormatError, TimeError, CacheError
+    SourceError, FormatError, TimeError, CacheError, QuestionError
         Each with one sentence: what happened, what was seen, what to do.
 
     Examples
@@ -71,18 +75,21 @@ def load(
     read, broken = _read(store.shelf(root, source), what)
     records = pl.concat([r.records(what.types) for r in read]).filter(pl.lit(value=True), *overlaps(first, last))
     flows = records.filter(pl.col("log_status") == "OK")
-    found = split.fit(flows, lb_addresses=lb_addresses)
-    return Case(
+    found = split.fit(flows, lb_addresses=lb_addresses, assign=assign)
+    labelled = partial(_labelled, root, [*_identities(what), repr((first, last))], found, flows)
+    case = Case(
         source=str(source),
         tz=tz,
         records=records,
-        flows=_labelled(root, [*_identities(what), repr((first, last))], found, flows),
+        labelled=labelled,
         split=found,
         ledger=_ledger(read, [*what.others, *broken]),
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
         asked=(first, last),
         kept_in=kept,
     )
+    case.flows  # noqa: B018  # labelled now, while a person waits for the logs to be read anyway
+    return case
 
 
 @dataclass(frozen=True)

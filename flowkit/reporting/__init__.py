@@ -29,6 +29,7 @@ def report(
     tz: str = "UTC",
     cache: str | Path | bool | None = None,
     fields: str | Sequence[str] | None = None,
+    assign: Mapping[str, str] | None = None,
     parameters: Mapping[str, object] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -40,7 +41,7 @@ def report(
         The path of an .ipynb file, or the name of one that flowkit brings: "incident" or "health_checks".
     output
         Where the page goes; folders on the way are made, a file that is there is replaced once the page is whole.
-    source, start, end, tz, cache, fields
+    source, start, end, tz, cache, fields, assign
         As for `flowkit.load`. A relative source is meant from the working directory, as everywhere.
     parameters
         Further values for names that the notebook's cell tagged `parameters` sets: text, numbers, lists or dicts.
@@ -66,11 +67,11 @@ def report(
     from flowkit.reporting import kernel, page
     from flowkit.reporting import notebook as notebooks
 
-    made_from = _made_from(source, start, end, tz)
+    made_from = _made_from(source, start, end, tz, assign or {})
     path = notebooks.find(notebook)
     book = notebooks.read(path)
     values = notebooks.settings(
-        book, source=source, start=start, end=end, tz=tz, cache=cache, fields=fields, more=parameters
+        book, source=source, start=start, end=end, tz=tz, cache=cache, fields=fields, assign=assign, more=parameters
     )
     notebooks.inject(book, values)
     target = _writable(Path(output))
@@ -80,17 +81,21 @@ def report(
     return target
 
 
-def _made_from(source: str | Path, start: str | datetime | None, end: str | datetime | None, tz: str) -> dict[str, str]:
+def _made_from(
+    source: str | Path, start: str | datetime | None, end: str | datetime | None, tz: str, assign: Mapping[str, str]
+) -> dict[str, str]:
     """Return what a reader must know about the page, as it was asked for."""
     first, last = span(start, end, tz)
     moment = first or last
     shown = clock(tz, moment) if moment else None
     begin, until = (shown.show(when).removesuffix(":00") if shown and when else "" for when in (first, last))
     window = f"{begin or 'the first record'} to {until or 'the last record'}"
+    said = "; ".join(f"{cluster} is {kind}" for cluster, kind in assign.items())
     return {
         "Made from": str(source),
         "Window": window if moment else "everything there is",
         "Times in": shown.label if shown else tz,
+        **({"Decided by hand, in the parameters": said} if said else {}),
         "flowkit": version("flowkit"),
     }
 

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -35,6 +35,7 @@ def prepare(
     tz: str = "UTC",
     cache: str | Path | bool | None = None,
     fields: str | Sequence[str] | None = None,
+    assign: Mapping[str, str] | None = None,
 ) -> Path:
     """Copy a notebook into a case folder with its parameters filled in, and return the copy.
 
@@ -51,7 +52,10 @@ def prepare(
     path = notebooks.find(notebook)
     book = notebooks.read(path)
     kept = _absolute(cache) if isinstance(cache, str | Path) else cache
-    values = notebooks.settings(book, source=_absolute(source), start=start, end=end, tz=tz, cache=kept, fields=fields)
+    place = _absolute(source)
+    values = notebooks.settings(
+        book, source=place, start=start, end=end, tz=tz, cache=kept, fields=fields, assign=assign
+    )
     notebooks.fill(book, values)
     return _place(notebooks.text(book), Path(folder), path.stem)
 

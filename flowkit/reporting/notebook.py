@@ -66,6 +66,7 @@ def settings(
     tz: str,
     cache: str | Path | bool | None,
     fields: str | Sequence[str] | None,
+    assign: Mapping[str, str] | None = None,
     more: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return the parameters to give to a notebook, as plain values: those of `flowkit.load`, and `more`.
@@ -81,6 +82,7 @@ def settings(
         "tz": tz,
         "cache": str(cache) if isinstance(cache, Path) else cache,
         "fields": fields if fields is None or isinstance(fields, str) else list(fields),
+        "assign": dict(assign) if assign else None,
     }
     given = {name: value for name, value in values.items() if name in known or value not in (None, "UTC")}
     given |= more or {}

@@ -16,6 +16,8 @@ FILLED = 0.85
 STEADY = 0.2
 SEEN = ["interface_id", *UNIT, "bin"]
 WHERE = ["interface_id", *UNIT]
+SIZE = [*UNIT, "x", "packets"]
+RANGE = [*UNIT, "lo", "hi", "least", "most", "folds"]
 COLUMNS = [*SEEN, "reply", "packets", "bytes", "chance"]
 
 
@@ -26,8 +28,8 @@ def assign(hist: pl.DataFrame, windows: pl.DataFrame, found: pl.DataFrame) -> pl
     if accepted.is_empty():
         return hist.head(0).select(*COLUMNS[:-1], chance=pl.lit(0.0))
     rows = hist.filter(pl.col("packets") > 0).join(_units(accepted), on=[*UNIT, "reply"])
-    rows = rows.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
-    rows = rows.join(_sizes(rows, accepted), on=[*UNIT, "x", "packets"], how="left")
+    rows = _undenied(rows.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets")), found)
+    rows = rows.join(_sizes(rows, accepted), on=SIZE, how="left")
     rows = rows.with_columns(main=pl.col("chance").is_not_null())
     rows = rows.with_columns(came=(pl.col("n") * pl.col("times")).filter("main").sum().over(SEEN))
     rows = rows.join(_lengths(hist, windows), on=["interface_id", "bin"], how="left")
@@ -68,9 +70,15 @@ def _lengths(hist: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    ranges = accepted.select(*UNIT, "lo", "hi", "least", "most", "folds", "chance")
-    hit = within(ranges, rows.select(*UNIT, "x", "packets").unique())
-    return hit.group_by(*UNIT, "x", "packets").agg(pl.col("chance", "times").max())
+    ranges = accepted.select(*RANGE, "chance", byhand=pl.col("decided").is_not_null())
+    hit = within(ranges, rows.select(*SIZE).unique())
+    return hit.group_by(*SIZE).agg(pl.col("chance", "times").max(), pl.col("byhand").any())
+
+
+def _undenied(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows without those whose size a person said is service: no other clock may claim them."""
+    denied = found.filter(pl.col("decided") == "service").select(RANGE)
+    return rows.join(within(denied, rows.select(*SIZE).unique()), on=SIZE, how="anti")
 
 
 def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
@@ -92,7 +100,8 @@ def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
         .then((then + 0.05) / (now + 0.05))
         .otherwise(pl.col("expected") / pl.col("came"))
     )
-    fits = pl.when(pl.col("clocked") & ~full).then(share.clip(0, 1)).otherwise(1.0)
+    # What a person decided holds for the whole size, on the beat and off it.
+    fits = pl.when(pl.col("clocked") & ~full & ~pl.col("byhand")).then(share.clip(0, 1)).otherwise(1.0)
     return main.with_columns(chance=pl.col("chance") * fits)
 
 

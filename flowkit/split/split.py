@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from flowkit.split.assign import CHECK, DOUBT, assign
+from flowkit.split import decide
+from flowkit.split.assign import DOUBT, assign
 from flowkit.split.families import families
 from flowkit.split.nodes import nodes_of
 from flowkit.split.reduce import NEEDED, TESTS, UNIT, Reduced, completed, oriented, reduce_flows, usable
-from flowkit.split.words import boundary, clusters, page, summary
+from flowkit.split.words import boundary, clusters, named, page, summary, verdict
 
 PAIR = ["interface_id", *UNIT]
 CONNECTION = ["_unit", "clport", "bin"]
 
 
-def fit(flows: pl.LazyFrame, *, lb_addresses: Collection[str] | None = None) -> Split:
+def fit(
+    flows: pl.LazyFrame,
+    *,
+    lb_addresses: Collection[str] | None = None,
+    assign: Mapping[str, str] | None = None,
+) -> Split:
     """Return how the health checks among these flows are told apart from their service.
 
     Reads the flows in two streaming passes that reduce them to small tables; all that follows works on those. Needs
@@ -33,6 +39,8 @@ def fit(flows: pl.LazyFrame, *, lb_addresses: Collection[str] | None = None) -> 
         `Split.boundary` says which.
     lb_addresses
         Addresses of the load balancer's nodes, when known. Then only they can be checkers; else nodes are inferred.
+    assign
+        What a person decided, by the name of the cluster, as `Split.assign` takes it.
 
     Returns
     -------
@@ -46,18 +54,15 @@ def fit(flows: pl.LazyFrame, *, lb_addresses: Collection[str] | None = None) -> 
     'Health checks cannot be told apart: these flows lack srcport, dstport.'
     """
     names = flows.collect_schema().names()
-    lacking = [name for name in NEEDED if name not in names]
-    if lacking:
-        return Split(clusters=clusters(None), nodes=nodes_of(None), boundary=boundary(None, lacking))
-    reduced = reduce_flows(flows)
-    found = families(reduced, lb_addresses)
-    checks = assign(reduced.hist, reduced.windows, found)
-    return Split(
-        clusters=clusters(found), nodes=nodes_of(found), boundary=boundary(found), reduced=reduced, checks=checks
-    )
+    lacking = tuple(name for name in NEEDED if name not in names)
+    reduced = None if lacking else reduce_flows(flows)
+    found = named(families(reduced, lb_addresses)) if reduced else None
+    split = Split(reduced, found, lacking)
+    split.assign_all(assign or {})
+    return split
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Split:
     """How health checks and service were told apart: the families, the nodes, the boundary, and a label for every flow.
 
@@ -72,13 +77,56 @@ class Split:
         The load balancer's addresses as far as they are known: address, known ("given", "logged" or "inferred"), why.
     boundary
         What separates health checks from service here, in words.
+    decisions
+        What a person decided: the kind by the name of the cluster. `flowkit.load(…, assign=…)` takes it again.
     """
 
-    clusters: pl.DataFrame
-    nodes: pl.DataFrame
-    boundary: str
-    reduced: Reduced | None = field(default=None)
-    checks: pl.DataFrame | None = field(default=None)
+    reduced: Reduced | None
+    found: pl.DataFrame | None
+    lacking: tuple[str, ...] = ()
+    decisions: dict[str, str] = field(default_factory=dict, init=False)
+    clusters: pl.DataFrame = field(init=False)
+    nodes: pl.DataFrame = field(init=False)
+    boundary: str = field(init=False)
+    checks: pl.DataFrame | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._conclude()
+
+    def assign(self, cluster: str, kind: str | None) -> None:
+        """Say what a cluster is: "health-check", "service" or "uncertain"; None leaves it to the evidence again.
+
+        The split is changed in place, and the flows of its case follow. Raises `QuestionError` where there is no such
+        cluster or kind.
+
+        >>> import flowkit as fk
+        >>> case = fk.load(fk.samples("incident"), cache=False)
+        >>> case.split.assign(case.split.clusters["cluster"][0], "service")
+        >>> case.flows.filter(kind="health-check").collect().height
+        0
+        """
+        decide.require(cluster, kind, self.clusters["cluster"].to_list())
+        kept = {name: said for name, said in self.decisions.items() if name != cluster}
+        self.decisions = {**kept, cluster: kind} if kind else kept
+        self._conclude()
+
+    def assign_all(self, decisions: Mapping[str, str]) -> None:
+        """Take over the decisions of another time, as `assign` does one by one."""
+        for cluster, kind in decisions.items():
+            decide.require(cluster, kind, self.clusters["cluster"].to_list())
+        self.decisions = dict(decisions)
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Work out again what follows from the evidence and the decisions; no record is read for it."""
+        told = None if self.found is None else decide.decided(self.found, self.decisions)
+        final = None if told is None else decide.weighed(told)
+        self.clusters = clusters(told)
+        self.boundary = boundary(self.clusters, self.decisions, self.lacking)
+        self.nodes = nodes_of(final)
+        self.checks = None
+        if self.reduced is not None and final is not None:
+            self.checks = assign(self.reduced.hist, self.reduced.windows, final)
 
     def label(self, flows: pl.LazyFrame) -> pl.LazyFrame:
         """Return the flows with `kind` (String) and `confidence` (Float32, of that kind), lazily.
@@ -138,14 +186,6 @@ def _connections(seen: pl.LazyFrame) -> pl.LazyFrame:
 
 def _kinds(frame: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
     chance = pl.col("_chance")
-    kind = (
-        pl.when(~pl.col("_counts"))
-        .then(pl.lit("other"))
-        .when(chance >= CHECK)
-        .then(pl.lit("health-check"))
-        .when(chance >= DOUBT)
-        .then(pl.lit("uncertain"))
-        .otherwise(pl.lit("service"))
-    )
+    kind = pl.when(~pl.col("_counts")).then(pl.lit("other")).otherwise(verdict(chance))
     sure = pl.when(~pl.col("_counts")).then(1.0).when(chance >= DOUBT).then(chance).otherwise(1 - chance)
     return frame.select(*names, kind=kind, confidence=sure.cast(pl.Float32))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import polars as pl
 
 from flowkit.split.assign import CHECK, DOUBT
+from flowkit.split.decide import CHANCE
 
 SCHEMA = {
     "cluster": pl.String, "kind": pl.String, "server_port": pl.Int32,
@@ -19,24 +21,41 @@ SCHEMA = {
 APART = 8
 
 
+def named(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the candidates with `cluster`, the name of the family each belongs to; null where none is worth a look.
+
+    Families are drawn by what the evidence says and never by what a person decides, so that their names stay.
+    """
+    # Runners-up are worth a person's look when they are steady, or many and all alike; not scans and long connections.
+    alike = pl.col("single") & (pl.col("n") >= 30) & (pl.col("fresh") >= 0.5)
+    seen = (pl.col("chance") >= DOUBT) | (pl.col("even") >= 0.5) | alike
+    shown = found.filter(seen).with_columns(kind=verdict(pl.col("chance"))).sort("sp", "kind", "lo", "hi")
+    new = (pl.col("lo") - pl.col("hi").shift(1)).over("sp", "kind").fill_null(APART + 1) > APART
+    shown = shown.with_columns(family=new.cum_sum().over("sp", "kind"))
+    groups = shown.group_by("sp", "kind", "family").agg(
+        pl.col("payload_low").min(), pl.col("payload_high").max(), best=pl.col("chance").max(), n=pl.col("n").sum()
+    )
+    groups = groups.sort("best", "n", "sp", "payload_low", "family", descending=[True, True, False, False, False])
+    groups = groups.with_columns(cluster=pl.Series([_name(row) for row in groups.to_dicts()], dtype=pl.String))
+    twin = pl.int_range(1, pl.len() + 1).over("cluster")
+    name = pl.when(twin == 1).then("cluster").otherwise(pl.format("{} ({})", "cluster", twin))
+    names = groups.select("sp", "kind", "family", cluster=name)
+    shown = shown.join(names, on=["sp", "kind", "family"]).drop("kind", "family")
+    return pl.concat([shown, found.filter(~seen)], how="diagonal")
+
+
+def verdict(chance: pl.Expr) -> pl.Expr:
+    """Return what a chance of being a health check is called."""
+    check, doubt = pl.lit("health-check"), pl.lit("uncertain")
+    return pl.when(chance >= CHECK).then(check).when(chance >= DOUBT).then(doubt).otherwise(pl.lit("service"))
+
+
 def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
     """Return one row per family, the likeliest health check first."""
     if found is None or found.is_empty():
         return pl.DataFrame(schema=SCHEMA)
-    # Runners-up are worth a person's look when they are steady, or many and all alike; not scans and long connections.
-    alike = pl.col("single") & (pl.col("n") >= 30) & (pl.col("fresh") >= 0.5)
-    shown = found.filter((pl.col("chance") >= DOUBT) | (pl.col("even") >= 0.5) | alike)
-    verdict = (
-        pl.when(pl.col("chance") >= CHECK)
-        .then(pl.lit("health-check"))
-        .when(pl.col("chance") >= DOUBT)
-        .then(pl.lit("uncertain"))
-        .otherwise(pl.lit("service"))
-    )
-    shown = shown.with_columns(kind=verdict).sort("sp", "kind", "lo", "hi")
-    new = (pl.col("lo") - pl.col("hi").shift(1)).over("sp", "kind").fill_null(APART + 1) > APART
-    grouped = shown.with_columns(family=new.cum_sum().over("sp", "kind")).group_by("sp", "kind", "family")
-    rows = grouped.agg(
+    rows = found.drop_nulls("cluster").group_by("cluster").agg(
+        pl.col("sp").first(),
         payload_low=pl.col("payload_low").min(), payload_high=pl.col("payload_high").max(),
         bytes_low=pl.col("bytes_low").min(), bytes_high=pl.col("bytes_high").max(),
         packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
@@ -51,10 +70,22 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         given=pl.col("given").any(), known=pl.col("known").any(), logged=pl.col("logged").any(),
         fresh=pl.col("fresh").mean(), covered=pl.col("covered").mean(),
         one_clock=pl.col("one_clock").max(), rivalled=pl.col("rivalled").all(),
+        kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip
-    rows = rows.sort("confidence", "flows", "sp", "payload_low", descending=[True, True, False, False])
-    named = [row | {"cluster": _name(row), "server_port": row["sp"], "reason": _reason(row)} for row in rows.to_dicts()]
-    return pl.DataFrame(named, schema=SCHEMA, strict=False)
+    rows = rows.sort(
+        "confidence", "flows", "sp", "payload_low", "cluster", descending=[True, True, False, False, False]
+    )
+    told = [row | {"server_port": row["sp"], "reason": _reason(row)} for row in rows.to_dicts()]
+    return pl.DataFrame([row | byhand(row) for row in told], schema=SCHEMA, strict=False)
+
+
+def byhand(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person's decision changes about a cluster: its kind, how sure it is, and the reason."""
+    if row["decided"] is None:
+        return {}
+    sure = row["confidence"] if row["kind"] != "service" else 1 - row["confidence"]
+    words = f"decided by hand; the evidence says {row['kind']} ({sure:.2f}): {row['reason']}"
+    return {"kind": row["decided"], "confidence": CHANCE[row["decided"]], "reason": words}
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -128,14 +159,20 @@ def _against(row: dict[str, Any]) -> list[str]:
     return said
 
 
-def boundary(found: pl.DataFrame | None, lacking: list[str] | None = None) -> str:
-    """Return what separates health checks from service, in words."""
+def boundary(families: pl.DataFrame, decisions: Mapping[str, str], lacking: Sequence[str] = ()) -> str:
+    """Return what separates health checks from service, in words, with what a person decided."""
     if lacking:
         return f"Health checks cannot be told apart: these flows lack {', '.join(lacking)}."
-    checks = clusters(found).filter(pl.col("kind") == "health-check")
-    if checks.is_empty():
-        return "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
-    return "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + "."
+    checks = families.filter(pl.col("kind") == "health-check")
+    found = "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
+    if checks.height:
+        found = "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + "."
+    return " ".join([found, *_decided(decisions)])
+
+
+def _decided(decisions: Mapping[str, str]) -> list[str]:
+    said = "; ".join(f"{cluster} is {kind}" for cluster, kind in decisions.items())
+    return [f"Decided by hand, not by the evidence: {said}."] if said else []
 
 
 def _edge(row: dict[str, Any]) -> str:
