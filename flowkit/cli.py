@@ -21,6 +21,7 @@ examples:
   flowkit report logs/ --start '2026-05-14 23:00' --end '2026-05-15 00:30' --tz Asia/Tokyo -o incident.html
   flowkit open   logs/ --tz Asia/Tokyo
   flowkit check  'logs/**/*.log.gz'
+  flowkit cache clear --older-than 30
 """
 
 
@@ -54,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
     lab.add_argument("--folder", default="case", metavar="DIR", help="the folder for the notebook (case)")
     lab.add_argument("--no-browser", action="store_true", help="start JupyterLab and print its address only")
-    _command(commands, "check", _check, "print what was read and what is missing")
+    check = _command(commands, "check", _check, "print what was read and what is missing")
+    check.add_argument(
+        "--duplicates", choices=("keep", "drop"), default="keep", help="second copies of a record (keep)"
+    )
+    _cache_command(commands)
     return parser
 
 
@@ -100,6 +105,27 @@ def _command(
     return parser
 
 
+def _cache_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = "list what was read and kept on the disk, or clear it"
+    parser = commands.add_parser("cache", help=words, description=f"{words[0].upper()}{words[1:]}.")
+    parser.set_defaults(run=_cache)
+    parser.add_argument(
+        "what", nargs="?", choices=("list", "clear"), default="list", help="list (the default) or clear"
+    )
+    parser.add_argument(
+        "--older-than", type=_days, metavar="DAYS", help="clear only what was not used for so many days"
+    )
+    parser.add_argument("--yes", action="store_true", help="clear without asking")
+    parser.add_argument("--cache", metavar="DIR", help="the cache's folder (your user cache folder)")
+
+
+def _days(word: str) -> float:
+    days = float(word)
+    if not 0 <= days <= 36_500:
+        raise argparse.ArgumentTypeError(f"{word} is no number of days")
+    return days
+
+
 def _report(given: argparse.Namespace) -> int:
     from flowkit.reporting import report
 
@@ -124,9 +150,34 @@ def _check(given: argparse.Namespace) -> int:
     from flowkit.case import load
     from flowkit.case.check import text
 
-    case: Case = load(**_common(given))
+    case: Case = load(**_common(given), duplicates=given.duplicates)
     print(text(case))
     return 0
+
+
+def _cache(given: argparse.Namespace) -> int:
+    from datetime import timedelta
+
+    from flowkit.case import cache
+    from flowkit.case.check import shelves
+
+    if given.what == "list":
+        print(shelves(cache.shelves(given.cache), cache.home(given.cache)))
+        return 0
+    age = None if given.older_than is None else timedelta(days=given.older_than)
+    doomed = cache.unused(given.cache, older_than=age)
+    print(shelves(doomed, cache.home(given.cache)))
+    if doomed and (given.yes or _agreed()):
+        cache.clear(given.cache, older_than=age)
+        print("cleared: it is read again when it is next asked for")
+    return 0
+
+
+def _agreed() -> bool:
+    try:
+        return sys.stdin.isatty() and input("clear this? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _looked_for(given: argparse.Namespace) -> None:

@@ -23,9 +23,6 @@ from flowkit.schema import DEFAULT, columns, parse_fields
 from flowkit.sources import Object
 from flowkit.times import span
 
-CHUNK = 16 << 20
-"""Bytes of objects read in one go by a load: some 800,000 records of gzipped text."""
-
 SIP = 4 << 20
 """Bytes of objects read in one go by a scan: small enough for what was read to be still at hand when it is used."""
 
@@ -43,7 +40,12 @@ class Plan:
     @property
     def types(self) -> Types:
         """The columns and types of the table that holds every format's records: version 2's, and what else was met."""
-        return columns([*DEFAULT, *(name for form, _ in self.groups for name in form.names)])
+        return columns([*DEFAULT, *self.names])
+
+    @property
+    def names(self) -> list[str]:
+        """The fields that every format together names."""
+        return [name for form, _ in self.groups for name in form.names]
 
 
 def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[str] | None = None) -> Plan:
@@ -66,35 +68,53 @@ def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[s
     return Plan(tuple((form, tuple(group)) for form, group in groups.items()), tuple(others))
 
 
-def chunks(objects: Sequence[Object], size: int = CHUNK) -> Iterator[list[Object]]:
-    """Yield the objects in runs of about `size` bytes, so that memory stays flat."""
+def chunks(objects: Sequence[Object], most: int) -> Iterator[list[Object]]:
+    """Yield the objects in runs of at most so many bytes, or of one object, so that memory stays flat."""
     run: list[Object] = []
-    held = 0
+    size = 0
     for o in objects:
-        if run and held + o.size > size:
+        if run and size + o.size > most:
             yield run
-            run, held = [], 0
+            run, size = [], 0
         run.append(o)
-        held += o.size
+        size += o.size
     if run:
         yield run
 
 
+def batches(run: Sequence[Object], form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield what some objects hold: one batch, or several where a single one is huge."""
+    if huge(run, form):
+        yield from formats.read_pieces(run[0].path, form, wanted)
+    else:
+        yield formats.read([o.path for o in run], form, wanted)
+
+
+def huge(run: Sequence[Object], form: Format) -> bool:
+    """Return whether what is to be read is one huge object, which comes in pieces so as not to be held whole."""
+    return len(run) == 1 and formats.huge(run[0].path, run[0].size, form)
+
+
 def _ahead(what: Plan, wanted: Wanted) -> Iterator[Batch]:
     """Yield what the plan's objects hold, in their order, a little ahead of whoever takes it."""
-    runs = ((form, run) for form, group in what.groups for run in chunks(group, SIP))
+    coming: deque[Future[list[Batch]] | Iterator[Batch]] = deque()
     with ThreadPoolExecutor(AHEAD, "flowkit-scan") as pool:
-        coming: deque[Future[Batch]] = deque()
         try:
-            for form, run in runs:
-                coming.append(pool.submit(formats.read, [o.path for o in run], form, wanted))
+            for form, run in ((form, run) for form, group in what.groups for run in chunks(group, SIP)):
+                made = batches(run, form, wanted)
+                coming.append(made if huge(run, form) else pool.submit(list, made))
                 if len(coming) == AHEAD:
-                    yield coming.popleft().result()
+                    yield from _made(coming.popleft())
             while coming:
-                yield coming.popleft().result()
+                yield from _made(coming.popleft())
         finally:
             for late in coming:
-                late.cancel()
+                if isinstance(late, Future):
+                    late.cancel()
+
+
+def _made(batches: Future[list[Batch]] | Iterator[Batch]) -> Iterator[Batch]:
+    return iter(batches.result()) if isinstance(batches, Future) else batches
 
 
 def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
@@ -170,12 +190,12 @@ def scan(
 
 def _told(batch: Batch) -> Batch:
     for path, note in batch.notes.items():
-        _warn(f"{Path(path).name}: {note}")
+        _warn(f"{Path(formats.spoken(path)).name}: {note}")
     if batch.quarantine.height:
         first = batch.quarantine.row(0, named=True)
         _warn(
             f"{batch.quarantine.height:,} malformed lines left out, the first of them "
-            f"line {first['line']:,} of {Path(first['object']).name}: {first['reason']}"
+            f"line {first['line']:,} of {Path(formats.spoken(first['object'])).name}: {first['reason']}"
         )
     return batch
 

@@ -37,14 +37,21 @@ class Field:
     @property
     def column(self) -> str:
         """The column's name: AWS's own with `_` for `-`, as in AWS's Parquet files."""
-        return self.name.replace("-", "_")
+        # A table of records has a column of its own for the object that a record was read from.
+        return "object_" if self.name == "object" else self.name.replace("-", "_")
 
     @property
     def raw(self) -> pl.DataType | type[pl.DataType]:
         """The type the text holds: times are whole numbers there."""
         return pl.Int64 if self.dtype == TIME else self.dtype
 
+    @property
+    def most(self) -> int:
+        """The greatest number the field can hold; the least is 0 for every one of them."""
+        return _MOST.get(self.name, 2**31 - 1 if self.dtype == pl.Int32 else 2**63 - 1)
 
+
+_MOST = {"version": 255, "srcport": 65535, "dstport": 65535, "protocol": 255, "tcp-flags": 4095}
 _TCP_FLAGS = {"1": "FIN", "2": "SYN", "4": "RST", "8": "PSH", "16": "ACK", "18": "SYN-ACK", "32": "URG"}
 _INTERFACE_TYPES = {
     "nat_gateway": "NAT gateway",
@@ -219,6 +226,17 @@ FIELDS: Mapping[str, Field] = MappingProxyType({f.name: f for f in _FIELDS})
 
 DEFAULT = tuple(f.name for f in _FIELDS if f.version == 2)
 """The default format: the fourteen fields of version 2."""
+
+TGW_DEFAULT = (
+    *("version", "resource-type", "account-id", "tgw-id", "tgw-attachment-id"),
+    *("tgw-src-vpc-account-id", "tgw-dst-vpc-account-id", "tgw-src-vpc-id", "tgw-dst-vpc-id"),
+    *("tgw-src-subnet-id", "tgw-dst-subnet-id", "tgw-src-eni", "tgw-dst-eni", "tgw-src-az-id", "tgw-dst-az-id"),
+    *("tgw-pair-attachment-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes"),
+    *("start", "end", "log-status", "type", "packets-lost-no-route", "packets-lost-blackhole"),
+    *("packets-lost-mtu-exceeded", "packets-lost-ttl-expired", "tcp-flags", "region", "flow-direction"),
+    *("pkt-src-aws-service", "pkt-dst-aws-service"),
+)
+"""The transit gateway's default format; it has no `action`."""
 
 STATUSES = ("OK", "NODATA", "SKIPDATA")
 """What `log-status` can say."""

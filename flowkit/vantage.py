@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import polars as pl
 
-_PAIR = ("_low", "_high")
+_PAIR = "_pair"
 
 
-def mark(flows: pl.LazyFrame) -> pl.LazyFrame:
+def mark(flows: pl.LazyFrame, seen: pl.DataFrame | None = None) -> pl.LazyFrame:
     """Return the flows with a column `once`: true on the records of the observing interface.
 
     A connection through a load balancer is two hops, client to load balancer and load balancer to target; each hop is
-    counted once. Records without an address or interface are all counted.
+    counted once. Records without an address or interface are all counted. `seen`, where these flows are a part of more,
+    is what `observers` returned for all of them.
 
     >>> flows = pl.LazyFrame({"interface_id": ["eni-a", "eni-a", "eni-b"],
     ...                       "srcaddr": ["10.0.0.1", "10.0.0.2", "10.0.0.1"],
@@ -25,23 +26,33 @@ def mark(flows: pl.LazyFrame) -> pl.LazyFrame:
     [True, True, False]
     """
     names = flows.collect_schema().names()
-    if not {"srcaddr", "dstaddr", "interface_id"} <= set(names):
+    if not set(names) >= _NEEDED:
         return flows.with_columns(once=pl.lit(value=True))
+    best = _best(flows) if seen is None else seen.lazy()
     return (
         flows.with_columns(_pair())
-        .join(observers(flows), on=list(_PAIR), how="left", maintain_order="left")
+        .join(best, on=_PAIR, how="left", maintain_order="left")
         .with_columns(once=(pl.col("interface_id") == pl.col("_observer")).fill_null(value=True))
         .select(*names, "once")
     )
 
 
-def observers(flows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the observing interface of each pair of addresses."""
-    counts = flows.with_columns(_pair()).group_by(*_PAIR, "interface_id").len()
-    best = pl.col("interface_id").sort_by([-pl.col("len").cast(pl.Int64), "interface_id"]).first()
-    return counts.group_by(_PAIR).agg(best.alias("_observer"))
+def observers(flows: pl.LazyFrame) -> pl.DataFrame | None:
+    """Return the observing interface of each pair of addresses, for `mark`; None where the flows have no addresses."""
+    return _best(flows).collect(engine="streaming") if set(flows.collect_schema().names()) >= _NEEDED else None
 
 
-def _pair() -> list[pl.Expr]:
+_NEEDED = {"srcaddr", "dstaddr", "interface_id"}
+
+
+def _best(flows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `_observer` by pair, for pairs that more than one interface saw: the others need none."""
+    counts = flows.select(_pair(), "interface_id").group_by(_PAIR, "interface_id").agg(n=pl.len().cast(pl.Int64))
+    best = pl.col("interface_id").sort_by([-pl.col("n"), "interface_id"], nulls_last=True).first()
+    return counts.group_by(_PAIR).agg(_observer=best, many=pl.len() > 1).filter("many").drop("many")
+
+
+def _pair() -> pl.Expr:
+    """Return a number for the pair of addresses, the same in both directions: strings would fill the memory."""
     ends = ("srcaddr", "dstaddr")
-    return [pl.min_horizontal(ends).alias("_low"), pl.max_horizontal(ends).alias("_high")]
+    return pl.struct(low=pl.min_horizontal(ends), high=pl.max_horizontal(ends)).hash().alias(_PAIR)

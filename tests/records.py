@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
+
 HEADER = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
 )
@@ -13,3 +15,8 @@ NODATA = "2 123456789010 eni-1 - - - - - - - 1795449900 1795449930 - NODATA"
 SKIPDATA = "2 123456789010 eni-2 - - - - - - - 1795449900 1795449930 - SKIPDATA"
 
 Writer = Callable[..., Path]
+
+
+def ordered(flows: pl.LazyFrame) -> pl.DataFrame:
+    """Return flows in one order: threads may give them in any."""
+    return flows.sort(pl.all()).collect()

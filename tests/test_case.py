@@ -16,9 +16,10 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
+from records import FLOW, HEADER, NODATA, SKIPDATA, Writer, ordered
 
 import flowkit as fk
+from flowkit.case import stretches
 from flowkit.case.check import text
 from flowkit.errors import CacheError, FlowkitError, FormatError
 
@@ -168,7 +169,7 @@ def test_a_load_that_is_killed_leaves_nothing_wrong(tmp_path: Path, cache_folder
         process.communicate()
     case, fresh = fk.load(source, cache=cache_folder), fk.load(source, cache=tmp_path / "fresh")
     assert case.ledger.equals(fresh.ledger)
-    assert case.facts == fresh.facts
+    assert ordered(case.flows).equals(ordered(fresh.flows))
 
 
 def test_a_damaged_parquet_object_among_good_ones_is_named(written: Writer, cache_folder: Path) -> None:
@@ -283,3 +284,71 @@ def test_lines_in_are_lines_accounted_for(files: list[list[str]], tmp_path_facto
 def test_nothing_readable_is_a_format_error(written: Writer, cache_folder: Path) -> None:
     with pytest.raises(FormatError, match="no flow logs in"):
         fk.load(written("a.txt", textwrap.dedent("just words")), cache=cache_folder)
+
+
+# second copies
+
+
+def test_second_copies_are_counted_shown_and_kept(written: Writer, cache_folder: Path) -> None:
+    """The same record three times over two objects, and a NODATA line twice: three second copies."""
+    written("a.log", HEADER, FLOW, FLOW, NODATA)
+    case = fk.load(written("b.log", HEADER, FLOW, NODATA).parent, cache=cache_folder)
+    assert (case.facts["copies"], case.facts["flows"]) == (3, 3)
+    assert "3 second copies of a record, kept: duplicates='drop' leaves them out" in repr(case)
+
+
+def test_second_copies_are_left_out_on_request(written: Writer, cache_folder: Path) -> None:
+    written("a.log", HEADER, FLOW, FLOW, NODATA)
+    case = fk.load(written("b.log", HEADER, FLOW, NODATA).parent, cache=cache_folder, duplicates="drop")
+    assert case.flows.collect().height == 1
+    assert case.records.select("log_status").collect()["log_status"].sort().to_list() == ["NODATA", "OK"]
+    assert "3 second copies of a record, left out" in repr(case)
+    assert case.ledger["flows"].sum() == 3
+
+
+@pytest.mark.parametrize("change", [("eni-1", "eni-9"), ("ACCEPT", "REJECT"), (" 164 ", " 165 "), ("40000", "40001")])
+def test_what_differs_in_one_field_is_no_copy(written: Writer, cache_folder: Path, change: tuple[str, str]) -> None:
+    """The same flow on another interface among them."""
+    case = fk.load(written("a.log", FLOW, FLOW.replace(*change)), cache=cache_folder, duplicates="drop")
+    assert (case.facts["copies"], case.facts["flows"]) == (0, 2)
+    assert "cop" not in repr(case).replace("scope", "")
+
+
+def test_a_format_that_cannot_tell_copies_loses_nothing_and_says_so(written: Writer, cache_folder: Path) -> None:
+    path = written("a.log", "srcaddr bytes log-status", "10.0.0.1 5 OK", "10.0.0.1 5 OK")
+    case = fk.load(path, cache=cache_folder, duplicates="drop")
+    assert (case.facts["copies"], case.facts["flows"]) == (None, 2)
+    assert "lacks fields that tell a second copy of a record from another flow: nothing was left out" in repr(case)
+
+
+def test_a_word_that_duplicates_does_not_know_is_an_error(written: Writer) -> None:
+    with pytest.raises(FlowkitError, match="duplicates='ignore' is not known: choose 'keep' or 'drop'"):
+        fk.load(written("a.log", FLOW), duplicates="ignore")  # type: ignore[arg-type]
+
+
+# long spans
+
+
+def test_a_long_span_is_settled_stretch_by_stretch_with_the_same_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample's 30,473 flows in stretches of 4,000: hardly a label differs, and nothing else does."""
+    whole = fk.load(fk.samples("incident"), cache=tmp_path / "whole")
+    monkeypatch.setattr(stretches, "MOST", 4_000)
+    cut = fk.load(fk.samples("incident"), cache=tmp_path / "cut")
+    assert len(list((tmp_path / "cut").rglob("flows-*.parquet"))) > 5
+    order = [c for c in whole.flows.collect_schema().names() if c not in ("kind", "confidence")]
+    both = [case.flows.sort(order).collect() for case in (whole, cut)]
+    assert both[0].select(order).equals(both[1].select(order))
+    same = (both[0]["kind"] == both[1]["kind"]).mean()
+    assert isinstance(same, float)
+    assert same > 0.98
+
+
+def test_copies_are_found_in_every_stretch(
+    written: Writer, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stretches, "MOST", 10)
+    later = [FLOW.replace("17954499", f"1795{n}99") for n in range(4500, 4540)]
+    case = fk.load(written("a.log", *later, *later[::2]), cache=cache_folder, duplicates="drop")
+    assert (case.facts["copies"], case.facts["flows"]) == (20, 40)

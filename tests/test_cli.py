@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ import pytest
 from records import FLOW, HEADER, Writer
 
 import flowkit as fk
+from flowkit.case.cache import shelves
 from flowkit.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +61,7 @@ def test_what_is_assigned_by_hand_is_in_the_words_of_check(
     assert "Decided by hand, not by the evidence: port 80, payload 130 B is service." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"], ["cache"]])
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     script = (
         "import sys; from flowkit.cli import main\n"
@@ -69,6 +71,40 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "usage: flowkit" in done.stdout
+
+
+def test_cache_lists_source_size_and_last_use(
+    written: Writer, cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written("a.log", HEADER, FLOW)
+    assert main(["cache", "--cache", str(cache_folder)]) == 0
+    assert capsys.readouterr().out == f"nothing is kept in {cache_folder}\n"
+    fk.load(path, cache=cache_folder)
+    assert main(["cache", "--cache", str(cache_folder)]) == 0
+    head, line, total = capsys.readouterr().out.splitlines()
+    assert head.split() == ["last", "used", "size", "source"]
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d UTC +0\.0 MB  {path}", line)
+    assert total == f"0.0 MB in {cache_folder}"
+
+
+def test_clearing_the_cache_asks_first(written: Writer, cache_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nobody can answer, the answer is no."""
+    fk.load(written("a.log", FLOW), cache=cache_folder)
+    cleared = ["cache", "clear", "--cache", str(cache_folder)]
+    assert main(cleared) == 0
+    assert main([*cleared, "--yes", "--older-than", "1"]) == 0
+    assert len(shelves(cache_folder)) == 1
+    assert main([*cleared, "--yes"]) == 0
+    assert shelves(cache_folder) == []
+    assert capsys.readouterr().out.endswith("cleared: it is read again when it is next asked for\n")
+
+
+def test_check_drops_second_copies_on_request(
+    written: Writer, cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written("a.log", FLOW, FLOW)
+    assert main(["check", str(path), "--cache", str(cache_folder), "--duplicates", "drop"]) == 0
+    assert "1 second copy of a record, left out" in capsys.readouterr().out
 
 
 def test_importing_flowkit_is_light() -> None:

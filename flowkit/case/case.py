@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
 from flowkit.case import show
-from flowkit.case.coverage import coverage
+from flowkit.case.cache import size_of
+from flowkit.case.coverage import coverage, named
 from flowkit.errors import SourceError
 from flowkit.split import Split
 from flowkit.times import Clock, clock
+from flowkit.windows import cuts
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +40,16 @@ class Case:
     """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
     quarantined: pl.LazyFrame
     asked: tuple[datetime | None, datetime | None] = (None, None)
+    copies: int | None = None
+    """Second copies of a record that were found; None where the format has too few fields to tell."""
+    duplicates: str = "keep"
+    """What became of them: "keep" or "drop"."""
+    until: datetime | None = None
+    """Until when anything could have been delivered."""
+    delay: timedelta | None = None
+    """How long delivery took, where that could be measured."""
+    shelf: Path | None = None
+    """Where the cache keeps this source."""
     kept_in: TemporaryDirectory[str] | None = field(default=None)
     _flows: dict[tuple[tuple[str, str], ...], pl.LazyFrame] = field(default_factory=dict, init=False)
 
@@ -55,14 +68,29 @@ class Case:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The case in figures: `flows` and `interfaces` in the span, `first` start and `last` end of a flow."""
+        """The case in figures.
+
+        `flows` and `interfaces` in the span, `first` start and `last` end of a flow, `copies` (second copies of a
+        record found, None where the format cannot tell them), `delay_s` (of delivery, None where it cannot be
+        measured) and `cache_bytes` (what the cache keeps of this source).
+        """
         wanted = {
             "flows": pl.len(),
             "interfaces": pl.col("interface_id").drop_nulls().n_unique(),
             "first": pl.col("start").min(),
             "last": pl.col("end").max(),
         }
-        return self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+        counted = self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+        return counted | {
+            "copies": self.copies,
+            "delay_s": None if self.delay is None else self.delay.total_seconds(),
+            "cache_bytes": size_of(self.shelf) if self.shelf else 0,
+        }
+
+    @cached_property
+    def windows(self) -> pl.DataFrame:
+        """How AWS cut each interface's time, read off the records: what `flowkit.windows.cuts` returns."""
+        return cuts(named(self.records)).collect(engine="streaming")
 
     @cached_property
     def _silent(self) -> dict[str, Any]:
@@ -92,7 +120,9 @@ class Case:
         `interface_id`, `time` (bin start), `state` ("OK", "NODATA", "SKIPDATA", "no record", "not yet delivered"),
         `records` (how many touch the bin), `window_s` (the interface's capture window in seconds, read off the data).
         """
-        return coverage(self.records, self.start, self.end, every)
+        return coverage(
+            self.records, self.start, self.end, every, until=self.until, late=self.delay, known=self.windows
+        )
 
     def _bound(self, moment: int | datetime | None) -> datetime:
         if isinstance(moment, datetime):

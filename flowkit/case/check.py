@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -9,6 +11,7 @@ import polars as pl
 from flowkit.case import show
 
 if TYPE_CHECKING:
+    from flowkit.case.cache import Shelf
     from flowkit.case.case import Case
 
 MARKS = {"OK": "#", "NODATA": ".", "SKIPDATA": "!", "no record": " ", "not yet delivered": "~"}
@@ -20,9 +23,12 @@ _COUNTS = ("lines", "flows", "nodata", "skipdata", "malformed", "header", "blank
 
 def text(case: Case) -> str:
     """Return the case, its ledger by object, what was malformed, and the coverage by interface, as plain text."""
-    blocks = [show.text(case), _ledger(case.ledger), _quarantine(case.quarantine)]
-    coverage = case.coverage().collect() if case.ledger["lines"].sum() else pl.DataFrame()
-    if coverage.height:
+    blocks = [
+        show.text(case),
+        _ledger(case.ledger),
+        _quarantine(case.quarantine, case.ledger.select(pl.col("malformed").sum()).item()),
+    ]
+    if case.ledger["lines"].sum() and (coverage := case.coverage().collect()).height:
         blocks.append(_coverage(case, coverage))
     return "\n\n".join(filter(None, blocks))
 
@@ -35,13 +41,13 @@ def _ledger(ledger: pl.DataFrame) -> str:
     return _table([list(heads), *shown])
 
 
-def _quarantine(quarantine: pl.DataFrame, most: int = 10) -> str:
+def _quarantine(quarantine: pl.DataFrame, total: int, most: int = 10) -> str:
     if not quarantine.height:
         return ""
     shown = [
         f"  {clean(o)}:{line}: {clean(why)}: {clean(text)}" for o, line, why, text in quarantine.head(most).iter_rows()
     ]
-    more = quarantine.height - len(shown)
+    more = total - len(shown)
     return "\n".join(["malformed lines", *shown, *([f"  and {more:,} more"] if more else [])])
 
 
@@ -63,6 +69,16 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
     key = ", ".join(f"'{mark}' {state}" for state, mark in MARKS.items())
     head = f"coverage from {case.clock.show(bins[0])} {case.clock.label}, {minutes:g} min a mark: {key}"
     return "\n".join([head, *shown])
+
+
+def shelves(found: Sequence[Shelf], home: Path) -> str:
+    """Return what the cache keeps as plain text: size, last use in UTC, source."""
+    if not found:
+        return f"nothing is kept in {clean(str(home))}"
+    rows = [["last used", "size", "source"]]
+    rows += [[f"{s.used:%Y-%m-%d %H:%M} UTC", show.size(s.bytes), clean(s.source)] for s in found]
+    total = f"{show.size(sum(s.bytes for s in found))} in {clean(str(home))}"
+    return "\n".join([*(f"{used:<21} {size:>9}  {source}" for used, size, source in rows), total])
 
 
 _WORST = ("SKIPDATA", "no record", "not yet delivered", "NODATA", "OK")

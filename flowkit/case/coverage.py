@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 from polars.lazyframe.group_by import LazyGroupBy
 
 from flowkit.schema import STATUSES, TIME
+from flowkit.sources import SLOT, Object
 from flowkit.windows import cuts
 
 DELAY = timedelta(minutes=10)
-"""How long delivery takes: AWS says about 10 minutes to S3, about 5 to CloudWatch Logs, and promises neither."""
+"""How long delivery takes where it could not be measured: AWS says about 10 minutes to S3, 5 to CloudWatch Logs."""
 
 MOST_BINS = 360
 
@@ -26,11 +28,36 @@ def width(start: datetime, end: datetime) -> timedelta:
     return timedelta(minutes=max(1, -(-minutes // MOST_BINS)))
 
 
+def delay(objects: Sequence[Object]) -> timedelta | None:
+    """Return how long after its slot's end an object came, for 19 of 20 objects; None where it cannot be known.
+
+    Only a bucket keeps the time of delivery. A file on a disk has the time of its download.
+
+    >>> slot = datetime(2026, 11, 23, 16, 20, tzinfo=UTC)
+    >>> came = int((slot + timedelta(minutes=9)).timestamp() * 1e9)
+    >>> delay([Object("a", "s3://bucket/a", 1, came, slot)]), delay([Object("a", "/logs/a", 1, came, slot)])
+    (datetime.timedelta(seconds=240), None)
+    """
+    known = [(o.modified / 1e9, o.slot) for o in objects if o.slot and o.path.startswith("s3://")]
+    late = sorted(max(0.0, came - (slot + SLOT).timestamp()) for came, slot in known)
+    return timedelta(seconds=round(late[len(late) * 19 // 20])) if late else None
+
+
+def horizon(objects: Sequence[Object]) -> datetime:
+    """Return until when anything could have been delivered: the newest slot's end where names tell it, at most now."""
+    now = datetime.now(UTC)
+    return min([now, *([max(o.slot for o in objects if o.slot) + SLOT] if any(o.slot for o in objects) else [])])
+
+
 def coverage(
     records: pl.LazyFrame,
     start: datetime,
     end: datetime,
     every: timedelta | None = None,
+    *,
+    until: datetime | None = None,
+    late: timedelta | None = None,
+    known: pl.DataFrame | None = None,
 ) -> pl.LazyFrame:
     """Return what the logs hold of each interface in each bin of [start, end).
 
@@ -40,18 +67,22 @@ def coverage(
 
     A record speaks for its whole capture window: a bin whose middle lies in the window of some record has that record's
     state, though no packet came in that very minute. "Not yet delivered" is what is missing after the last record of an
-    interface, less than a window and the delivery delay before now. A bin that the span covers in part only, and of
-    which there is nothing, is left out: it is the edge of what was asked for, no gap.
+    interface, less than a window and the delivery delay `late` before `until` (now, or the newest object). A bin that
+    the span covers in part only, and of which there is nothing, is left out: it is the edge of what was asked for, no
+    gap. `known`, what `flowkit.windows.cuts` returned for the `named` records, saves looking for the windows again.
     """
-    records = _named(records)
+    records = named(records)
     step = every or width(start, end)
     begin = datetime.fromtimestamp(start.timestamp() // step.total_seconds() * step.total_seconds(), UTC)
     bins = pl.datetime_range(begin, end, step, closed="left", time_unit="ms", eager=True, time_zone="UTC")
-    known = cuts(records).select("interface_id", "window_s", "phase_s")
-    grid = records.select(pl.col("interface_id").unique()).join(bins.alias("time").to_frame().lazy(), how="cross")
-    seen = _seen(records, known, begin, step, len(bins))
-    newest = records.group_by("interface_id").agg(pl.col("end").max().alias("_newest"))
-    open_from = pl.lit(datetime.now(UTC) - DELAY).cast(TIME) - pl.duration(seconds=pl.col("window_s").fill_null(600))
+    cut = (cuts(records) if known is None else known.lazy()).select("interface_id", "window_s", "phase_s")
+    runs = _runs(records, cut, int(begin.timestamp()), int(step.total_seconds()))
+    grid = cut.select("interface_id").join(bins.alias("time").to_frame().lazy(), how="cross")
+    seen = _seen(runs, begin, step, len(bins))
+    newest = runs.group_by("interface_id").agg(pl.col("_newest").max())
+    open_from = pl.lit((until or datetime.now(UTC)) - (late or DELAY)).cast(TIME) - pl.duration(
+        seconds=pl.col("window_s").fill_null(600)
+    )
     coming = (pl.col("time") + step > open_from) & (pl.col("time") > pl.col("_newest"))
     state = pl.when(coming).then(pl.lit("not yet delivered")).otherwise(pl.lit("no record"))
     for status in reversed(_ORDER):
@@ -59,7 +90,7 @@ def coverage(
     whole = (pl.col("time") >= start) & (pl.col("time") + step <= end)
     return (
         grid.join(seen, on=["interface_id", "time"], how="left", nulls_equal=True)
-        .join(known, on="interface_id", how="left", nulls_equal=True)
+        .join(cut, on="interface_id", how="left", nulls_equal=True)
         .join(newest, on="interface_id", how="left", nulls_equal=True)
         .select("interface_id", "time", state=state, records=pl.col("_touch").fill_null(0), window_s="window_s")
         .filter(whole | (pl.col("state") != "no record"))
@@ -71,16 +102,15 @@ _ORDER = ("SKIPDATA", "OK", "NODATA")
 """What a bin is called when records of several kinds speak for it."""
 
 
-def _named(records: pl.LazyFrame) -> pl.LazyFrame:
+def named(records: pl.LazyFrame) -> pl.LazyFrame:
     """Return the records with an interface: where the format has none, what they were taken on, or "all"."""
     known = records.collect_schema().names()
     names = [c for c in ("interface_id", "tgw_attachment_id", "resource_id") if c in known]
     return records.with_columns(interface_id=pl.coalesce(*names, pl.lit("all")))
 
 
-def _seen(records: pl.LazyFrame, known: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:
+def _seen(runs: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:
     """Return by bin how many records touch it, and how many of each status speak for it."""
-    runs = _runs(records, known, int(begin.timestamp()), int(step.total_seconds()))
     touched = _spread(runs, "_from", "_to", bins).agg(_touch=pl.col("n").sum())
     spoken = [pl.col("n").filter(pl.col("log_status") == s).sum().alias(f"_{s}") for s in STATUSES]
     both = touched.join(
@@ -108,7 +138,9 @@ def _runs(records: pl.LazyFrame, known: pl.LazyFrame, zero: int, wide: int) -> p
     bins = {"_from": touch, "_to": to, "_first": pl.min_horizontal(first, touch), "_last": pl.max_horizontal(last, to)}
     placed = timed.join(known, on="interface_id", how="left", nulls_equal=True)
     keys = [expression.alias(name) for name, expression in bins.items()]
-    return placed.group_by("interface_id", "log_status", *keys).agg(n=pl.len().cast(pl.Int64))
+    return placed.group_by("interface_id", "log_status", *keys).agg(
+        n=pl.len().cast(pl.Int64), _newest=(pl.col("_end").max() * 1000).cast(TIME)
+    )
 
 
 def _spread(runs: pl.LazyFrame, first: str, last: str, bins: int) -> LazyGroupBy:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import polars as pl
 
-from flowkit import formats, sources, split, vantage
+from flowkit import sources
 from flowkit.case import cache as store
 from flowkit.case.cache import Part
 from flowkit.case.case import Case
+from flowkit.case.coverage import delay, horizon
 from flowkit.case.progress import Progress
+from flowkit.case.settle import KEY, settle
 from flowkit.case.show import LEDGER
-from flowkit.errors import FormatError
-from flowkit.formats import QUARANTINE, Format, Wanted
+from flowkit.errors import FormatError, SourceError
+from flowkit.formats import QUARANTINE, Batch, Format, Wanted
 from flowkit.formats.batch import Types
-from flowkit.scanning import Plan, chunks, overlaps, plan
-from flowkit.schema import columns
+from flowkit.scanning import Plan, batches, chunks, huge, overlaps, plan
+from flowkit.schema import canonical, columns
 from flowkit.sources import Object
 from flowkit.times import span
+
+RUN = 12 << 20
+"""Bytes of objects that become one part: some 600,000 records of gzipped text."""
 
 
 def load(
@@ -36,6 +41,7 @@ def load(
     fields: str | Sequence[str] | None = None,
     lb_addresses: Collection[str] | None = None,
     assign: Mapping[str, str] | None = None,
+    duplicates: Literal["keep", "drop"] = "keep",
 ) -> Case:
     """Read a source once into a local Parquet cache, tell the health checks apart, and return the case.
 
@@ -55,6 +61,10 @@ def load(
         The load balancer's own addresses, where they are known: they make the split surer.
     assign
         What a person decided about clusters, such as `{"port 80, no payload": "service"}`: see `Case.split.assign`.
+    duplicates
+        What is to become of second copies of a record (the same object twice, exports that overlap): every field
+        is the other's, so the same flow seen on two interfaces is none. They are counted on the case, and
+        `"drop"` leaves them out.
 
     Raises
     ------
@@ -68,24 +78,35 @@ def load(
     >>> case.ledger.select("lines", "flows", "malformed").sum().row(0)
     (30476, 30473, 0)
     """
+    if duplicates not in ("keep", "drop"):
+        raise SourceError(f"duplicates={duplicates!r} is not known: choose 'keep' or 'drop'")
     first, last = span(start, end, tz)
     kept = TemporaryDirectory(prefix="flowkit-") if cache is False else None
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
-    what = plan(source, sources.find(source, first, last), fields)
-    read, broken = _read(store.shelf(root, source), what)
-    records = pl.concat([r.records(what.types) for r in read]).filter(pl.lit(value=True), *overlaps(first, last))
-    flows = records.filter(pl.col("log_status") == "OK")
-    found = split.fit(flows, lb_addresses=lb_addresses, assign=assign)
-    labelled = partial(_labelled, root, [*_identities(what), repr((first, last))], found, flows)
+    objects = sources.find(source, first, last)
+    what = plan(source, objects, fields)
+    shelf = store.shelf(root, source)
+    read, broken = _read(shelf, what)
+    types = {**what.types, **columns([name for r in read for name in r.part.more])}
+    records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *overlaps(first, last))
+    name = [*_identities(what), repr((first, last))]
+    tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
+    done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, lb_addresses=lb_addresses)
+    done.split.assign_all(assign or {})
     case = Case(
         source=str(source),
         tz=tz,
-        records=records,
-        labelled=labelled,
-        split=found,
+        records=done.records,
+        labelled=done.labelled,
+        split=done.split,
         ledger=_ledger(read, [*what.others, *broken]),
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
         asked=(first, last),
+        copies=done.copies,
+        duplicates=duplicates,
+        until=horizon(objects),
+        delay=delay(objects),
+        shelf=shelf,
         kept_in=kept,
     )
     case.flows  # noqa: B018  # labelled now, while a person waits for the logs to be read anyway
@@ -103,7 +124,7 @@ class _Read:
         frame = pl.scan_parquet(self.part.path, glob=False)
         if len(self.objects) < len(self.part.entries):
             frame = frame.filter(pl.col("object").is_in(list(self.objects)))
-        held = columns([*self.part.names, "log-status"])
+        held = columns([*self.part.names, *self.part.more, "log-status"])
         return frame.select(pl.col(c) if c in held else pl.lit(None, dtype=t).alias(c) for c, t in types.items())
 
     def quarantine(self) -> pl.LazyFrame:
@@ -118,10 +139,12 @@ def _read(place: Path, what: Plan) -> tuple[list[_Read], list[tuple[Object, str]
     """Return the parts that hold the plan's objects, reading those that none holds, and what could not be read."""
     held = {(e.identity, p.names): (p, i) for p in store.parts(place) for i, e in enumerate(p.entries)}
     used: dict[Path, _Read] = {}
+    known: dict[Path, bool] = {}
     fresh: list[tuple[Format, Object]] = []
     for form, group in what.groups:
         for o in group:
-            if found := held.get((o.identity, form.names)):
+            found = held.get((o.identity, form.names))
+            if found and _sound(found[0], known):
                 part, i = found
                 used.setdefault(part.path, _Read(part, {})).objects[i] = o
             else:
@@ -133,12 +156,19 @@ def _read(place: Path, what: Plan) -> tuple[list[_Read], list[tuple[Object, str]
     return [*used.values(), *made], broken
 
 
+def _sound(part: Part, known: dict[Path, bool]) -> bool:
+    """Return whether a part is as it was written; it is looked at once."""
+    if part.path not in known:
+        known[part.path] = part.sound()
+    return known[part.path]
+
+
 def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Read], list[tuple[Object, str]]]:
     total, done = sum(o.size for _, o in fresh), 0
     made, broken, progress = [], [], Progress("reading flow logs")
     try:
         for form in dict.fromkeys(form for form, _ in fresh):
-            for run in chunks([o for f, o in fresh if f == form]):
+            for run in chunks([o for f, o in fresh if f == form], RUN):
                 progress(done, total)
                 parts, failed = _read_run(place, run, form)
                 made += parts
@@ -151,9 +181,15 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Re
 
 def _read_run(place: Path, run: list[Object], form: Format) -> tuple[list[_Read], list[tuple[Object, str]]]:
     """Read and store some objects; where one of them breaks the run, each is read by itself."""
-    wanted = Wanted({**columns([*form.names, "log-status"]), "object": pl.String})
+    wanted = Wanted({**columns([*form.names, "log-status"]), "object": pl.String}, open=not huge(run, form))
     try:
-        part = store.store(place, run, form, formats.read([o.path for o in run], form, wanted))
+        made: Iterable[Batch] = batches(run, form, wanted)
+        more: list[str] = []
+        if wanted.open:
+            made = list(made)
+            # Under a second header inside a file there may be fields that its first one did not name.
+            more = [canonical(c) for b in made for c in b.frame.columns if c not in wanted.types]
+        part = store.store(place, run, form, more, made)
     except FormatError as error:
         if len(run) == 1:
             return [], [(run[0], str(error))]
@@ -164,20 +200,6 @@ def _read_run(place: Path, run: list[Object], form: Format) -> tuple[list[_Read]
 
 def _identities(what: Plan) -> list[str]:
     return [o.identity for _, group in what.groups for o in group]
-
-
-def _labelled(root: Path, name: list[str], found: split.Split, flows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the flows with their labels, written once so that every question after it is instant."""
-    # The last digits of a sum depend on the order of threads, and say nothing.
-    clusters = found.clusters.with_columns(pl.col(pl.Float64).round(6))
-    outcome = [found.boundary, clusters.write_json(), found.nodes.write_json()]
-    place = root / "cases" / f"{store.digest([str(store.VERSION), *name, *outcome])}.parquet"
-    if not place.exists():
-        labelled = vantage.mark(found.label(flows))
-        with store.told(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            store.put(place, lambda path: labelled.sink_parquet(path, compression_level=1, engine="streaming"))
-    return pl.scan_parquet(place, glob=False)
 
 
 def _ledger(read: list[_Read], others: list[tuple[Object, str]]) -> pl.DataFrame:

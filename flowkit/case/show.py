@@ -46,7 +46,9 @@ def lines(case: Case) -> list[tuple[str, str]]:
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
+        *(("copies", line) for line in _copies(case)),
         *(("missing", line) for line in warnings(case.ledger)),
+        *(("cache", line) for line in _cache(case)),
     ]
 
 
@@ -102,6 +104,31 @@ def _span(case: Case) -> str:
 
 def _inside(case: Case) -> str:
     return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
+
+
+def _copies(case: Case) -> list[str]:
+    """Return what there is to say of second copies: nothing where there are none."""
+    if case.copies is None:
+        lacking = "the format lacks fields that tell a second copy of a record from another flow"
+        return [f"{lacking}: nothing was left out"] if case.duplicates == "drop" else []
+    what = f"{case.copies:,} second {'copy' if case.copies == 1 else 'copies'} of a record"
+    kept = "kept: duplicates='drop' leaves them out" if case.duplicates == "keep" else "left out"
+    return [f"{what}, {kept}"] if case.copies else []
+
+
+def _cache(case: Case) -> list[str]:
+    if case.kept_in is not None or not case.shelf:
+        return []
+    return [f"{size(case.facts['cache_bytes'])} in {case.shelf.parents[1]}"]
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as people write it.
+
+    >>> size(0), size(4_200_000), size(1_234_567_890)
+    ('0.0 MB', '4.2 MB', '1.2 GB')
+    """
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
 
 
 def _many(number: int, word: str) -> str:

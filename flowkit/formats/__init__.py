@@ -1,28 +1,77 @@
 """Bytes to records: what an object is (`detect`), and what it holds (`read`).
 
-Text that is clean is polars' own work; a file that is not is read again line by line, and only that file.
+Text that is clean is polars' own work; a file that is not, or whose records are wrapped in CSV or JSON, is read in
+blocks with care, and only that file.
+
+What stands in a field has one outcome each:
+
+- `-`, or nothing at all, is null. Numbers are whole, not negative, and of their field: a port is at most 65,535, a
+  protocol 255, `packets` and `bytes` 2^63 - 1; what is not makes its line malformed.
+- Times count seconds, or milliseconds from 100,000,000,000 on, value by value; 1970 and the future are kept as they
+  are, and so is an `end` before its `start`. A time beyond the year 9999 makes its line malformed.
+- Texts are kept as they stand: an id need not be hex, an account may be `<ACCOUNT-ID>` or, from a spreadsheet,
+  `6.02485E+11`.
+- ICMP has ports 0, as AWS writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
 from flowkit.formats.careful import read_careful
-from flowkit.formats.detect import Format, detect
-from flowkit.formats.parquet import read_parquet
+from flowkit.formats.detect import detect
+from flowkit.formats.form import Format
+from flowkit.formats.parquet import read_parquet, read_parquet_pieces
 from flowkit.formats.text import Dirty, read_clean
+from flowkit.formats.zipped import Member, is_member, members, spoken
 
-__all__ = ["QUARANTINE", "Batch", "Format", "Wanted", "detect", "read"]
+__all__ = [
+    "QUARANTINE",
+    "Batch",
+    "Format",
+    "Member",
+    "Wanted",
+    "detect",
+    "huge",
+    "members",
+    "read",
+    "read_pieces",
+    "spoken",
+]
+
+HUGE = 64 << 20
+"""Bytes of an object from which on it is read in pieces: gzipped text grows tenfold."""
 
 
 def read(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of objects of one format, the damaged among them read with care."""
+    return Batch.join(list(_batches(paths, form, wanted)))
+
+
+def huge(path: str, size: int, form: Format) -> bool:
+    """Return whether an object of so many bytes should be read in pieces."""
+    wrapped = form.kind in ("csv", "json") or is_member(path)
+    return size > (HUGE // 8 if wrapped else HUGE)
+
+
+def read_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield the records of one object, however large, a few at a time."""
+    yield from read_parquet_pieces(path, form, wanted) if form.kind == "parquet" else read_careful(path, form, wanted)
+
+
+def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield the records of objects of one format: all at once where they are clean, else object by object in blocks."""
     if form.kind == "parquet":
-        return read_parquet(paths, form, wanted)
+        yield read_parquet(paths, form, wanted)
+        return
+    plain = [path for path in paths if form.kind == "text" and not is_member(path)]
     try:
-        return read_clean(paths, form, wanted)
+        if plain:
+            yield read_clean(plain, form, wanted)
     except Dirty:
-        if len(paths) == 1:
-            return read_careful(paths[0], form, wanted)
-    return Batch.join([read([path], form, wanted) for path in paths])
+        for path in plain:
+            yield from _batches([path], form, wanted) if len(plain) > 1 else read_careful(path, form, wanted)
+    for path in paths:
+        if path not in plain:
+            yield from read_careful(path, form, wanted)

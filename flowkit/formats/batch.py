@@ -23,6 +23,8 @@ class Wanted:
     columns: Sequence[str] | None = None
     predicate: pl.Expr | None = None
     only_flows: bool = False
+    open: bool = False
+    """Columns that turn up on the way, as under a second header inside a file, are given back as well."""
 
     def __call__(
         self, frame: pl.LazyFrame, held: Sequence[str], *, status: str = "log_status", always: str | None = None
@@ -38,7 +40,9 @@ class Wanted:
         if rows:
             asked = reduce(and_, rows)
             frame = frame.filter(asked if always is None else pl.col(always) | asked)
-        return frame.select([*(self.types if self.columns is None else self.columns), *([always] if always else [])])
+        more = [c for c in held if c not in self.types] if self.open else []
+        names = [*(self.types if self.columns is None else self.columns), *more]
+        return frame.select([*names, *([always] if always else [])])
 
 
 @dataclass
@@ -54,10 +58,14 @@ class Batch:
     @classmethod
     def join(cls, batches: Sequence[Batch]) -> Batch:
         """Return several batches as one."""
-        whole = cls(pl.concat([b.frame for b in batches], how="vertical"))
+        whole = cls(pl.concat([b.frame for b in batches], how="diagonal"))
         whole.quarantine = pl.concat([b.quarantine for b in batches])
         for b in batches:
-            whole.headers |= b.headers
-            whole.blanks |= b.blanks
-            whole.notes |= b.notes
+            for path, number in b.headers.items():
+                whole.headers[path] = whole.headers.get(path, 0) + number
+            for path, number in b.blanks.items():
+                whole.blanks[path] = whole.blanks.get(path, 0) + number
+            for path, note in b.notes.items():
+                said = whole.notes.get(path)
+                whole.notes[path] = note if said in (None, note) else f"{said}; {note}"
         return whole

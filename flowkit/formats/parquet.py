@@ -1,47 +1,183 @@
-"""Parquet to records: columns by name, types that drift between files brought back to the registry's."""
+"""Parquet to records: columns by name, types that drift between files brought back to the registry's.
+
+A value that is no value of its field makes its row malformed; the row's number stands for the line's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from flowkit.errors import FormatError
-from flowkit.formats.batch import Batch, Wanted
-from flowkit.formats.detect import MILLIS, Format
-from flowkit.schema import TIME, field_of
+from flowkit.formats.batch import QUARANTINE, Batch, Wanted
+from flowkit.formats.form import LATEST, MILLIS, Format
+from flowkit.formats.packed import local
+from flowkit.formats.zipped import is_member
+from flowkit.schema import STATUSES, TIME, Field, field_of
 
-_NOTHING = ("-", "None", "")
+_NOTHING = ("", "-", "none", "null", "nan", "<na>")
+_CUT = 200
+
+ROWS = 1 << 20
+"""Rows of a huge file read at once."""
 
 
 def read_parquet(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of Parquet files that have the same columns and types.
 
-    Raises `FormatError` where a file is damaged or a value is no value of its field.
+    Where a row may be malformed each file is read by itself. Raises `FormatError` where one is damaged.
     """
-    types = dict(pair.split(":", 1) for pair in form.types)
+    if not any(map(is_member, paths)) and (batch := _read_all(paths, form, wanted)):
+        return batch
+    return Batch.join([_read_one(path, form, wanted) for path in paths])
+
+
+def _read_all(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch | None:
+    """Return the records of all files in one go, None where there may be a row that is no record."""
     frame = pl.scan_parquet(list(paths), glob=False, include_file_paths="object", hive_partitioning=False)
-    frame = frame.select(*(_value(column, kind) for column, kind in types.items()), "object")
-    if "log-status" not in form.names:
-        frame = frame.with_columns(log_status=pl.lit("OK"))
+    frame = frame.select(*_values(form), _faulty(form).alias("_bad"), "object")
+    kept = _collect(wanted(_with_status(frame, form), _held(form), always="_bad"))
+    return None if kept["_bad"].any() else Batch(kept.drop("_bad"))
+
+
+def read_parquet_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield the records of one file, `ROWS` rows at a time."""
+    with local(path) as file:
+        raw = _rows(file)
+        count = _collect(raw.select(pl.len())).item()
+        for begin in range(0, max(count, 1), ROWS):
+            yield _read_rows(path, raw.slice(begin, ROWS), form, wanted)
+
+
+def _read_one(path: str, form: Format, wanted: Wanted) -> Batch:
+    with local(path) as file:
+        return _read_rows(path, _rows(file), form, wanted)
+
+
+def _rows(file: str) -> pl.LazyFrame:
+    return pl.scan_parquet(file, glob=False, hive_partitioning=False, row_index_name="_row")
+
+
+def _read_rows(path: str, raw: pl.LazyFrame, form: Format, wanted: Wanted) -> Batch:
+    values = raw.select(*_values(form), _faulty(form).alias("_bad"), pl.lit(path).alias("object"))
+    kept = _collect(wanted(_with_status(values.filter(~pl.col("_bad")), form), _held(form)))
+    bad = _collect(raw.filter(_faulty(form)).select(_row(path, form)))
+    return Batch(kept, quarantine=bad.select(*QUARANTINE).cast(QUARANTINE))
+
+
+def _row(path: str, form: Format) -> list[pl.Expr]:
+    text = pl.concat_str([pl.col(c).cast(pl.String).fill_null("-") for c, _ in form.types], separator=" ")
+    return [
+        pl.lit(path).alias("object"),
+        (pl.col("_row").cast(pl.Int64) + 1).alias("line"),
+        _reason(form).alias("reason"),
+        text.str.slice(0, _CUT).alias("text"),
+    ]
+
+
+def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
     try:
-        kept = wanted(frame, [*form.columns, "log_status", "object"]).collect(engine="streaming")
+        return frame.collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as why:
         what = str(why).split("\n", maxsplit=1)[0][:160]
         raise FormatError(f"its Parquet data cannot be read ({what})") from None
-    return Batch(kept)
 
 
-def _value(column: str, kind: str) -> pl.Expr:
-    field = field_of(column)
+def _held(form: Format) -> list[str]:
+    return [*form.columns, "log_status", "object"]
+
+
+def _with_status(frame: pl.LazyFrame, form: Format) -> pl.LazyFrame:
+    return frame if "log-status" in form.names else frame.with_columns(log_status=pl.lit("OK"))
+
+
+def _values(form: Format) -> list[pl.Expr]:
+    return [_value(*pair) for pair in zip(form.names, form.types, strict=True)]
+
+
+def _value(name: str, column: tuple[str, str]) -> pl.Expr:
+    """Return a column's values by the registry's type; null where a value is none of its field."""
+    spec = field_of(name)
+    value = _text(*column) if spec.raw == pl.String else _number(spec, *column).cast(spec.dtype, strict=False)
+    return value.alias(spec.column)
+
+
+def _faulty(form: Format) -> pl.Expr:
+    """Return whether a row has a value that is none of its field."""
+    faults = [fault for pair in zip(form.names, form.types, strict=True) for fault in _fault(*pair)]
+    return pl.any_horizontal([pl.lit(value=False), *faults]).fill_null(value=False)
+
+
+def _fault(name: str, column: tuple[str, str]) -> list[pl.Expr]:
+    spec = field_of(name)
+    if name == "log-status":
+        return [~_text(*column).is_in(STATUSES).fill_null(value=False)]
+    if spec.raw == pl.String:
+        return []
+    most = LATEST if spec.dtype == TIME else spec.most
+    number = _number(spec, *column)
+    return [~_nothing(*column) & ~number.is_between(0, most).fill_null(value=False)]
+
+
+def _reason(form: Format) -> pl.Expr:
+    reason = pl.lit("it is no record")
+    for name, column in reversed(list(zip(form.names, form.types, strict=True))):
+        what = "not OK, NODATA or SKIPDATA" if name == "log-status" else "not a whole number in range"
+        seen = pl.col(column[0]).cast(pl.String).fill_null("-").str.slice(0, 40)
+        for fault in _fault(name, column):
+            words = pl.format("{} is '{}', {}", pl.lit(name), seen, pl.lit(what))
+            reason = pl.when(fault).then(words).otherwise(reason)
+    return reason
+
+
+def _is_text(kind: str) -> bool:
+    return kind.startswith(("String", "Categorical", "Enum", "Binary"))
+
+
+def _nothing(column: str, kind: str) -> pl.Expr:
+    """Return whether there is no value: null, or one of the words for it."""
     value = pl.col(column)
-    if kind in ("String", "Categorical"):
-        value = pl.when(~value.cast(pl.String).is_in(_NOTHING)).then(value.cast(pl.String))
-    if field.dtype == TIME and kind.startswith("Datetime"):
-        return value.dt.replace_time_zone("UTC").cast(TIME).alias(field.column)
-    if kind == "String" and field.raw != pl.String:
-        value = value.str.strip_suffix(".0")
-    value = value.cast(field.raw)
-    if field.dtype == TIME:
-        value = pl.when(value < MILLIS).then(value * 1000).otherwise(value).cast(TIME)
-    return value.alias(field.column)
+    if kind.startswith("Float"):
+        return value.is_null() | value.is_nan()
+    if _is_text(kind):
+        return value.is_null() | _bare(column).str.to_lowercase().is_in(_NOTHING).fill_null(value=True)
+    return value.is_null()
+
+
+def _bare(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String, strict=False).str.strip_chars()
+
+
+def _text(column: str, kind: str) -> pl.Expr:
+    """Return values as text; an account id that became a number is written out."""
+    value = _bare(column)
+    if kind.startswith("Float"):
+        whole = pl.col(column).cast(pl.Int64, strict=False)
+        value = pl.when(pl.col(column) == whole).then(whole.cast(pl.String)).otherwise(value)
+    return pl.when(~_nothing(column, kind)).then(value)
+
+
+def _number(spec: Field, column: str, kind: str) -> pl.Expr:
+    """Return values as whole numbers, null where they are none; times in milliseconds."""
+    value = pl.col(column)
+    if spec.dtype == TIME and kind.startswith(("Datetime", "Date")):
+        return value.cast(pl.Datetime("ms")).dt.epoch("ms")
+    if kind.startswith("Float"):
+        whole = value.cast(pl.Int64, strict=False)
+        number: pl.Expr = pl.when(value == whole).then(whole)
+    elif _is_text(kind):
+        digits = _bare(column).str.replace(r"\.0+$", "")
+        number = digits.cast(pl.Int64, strict=False)
+    else:
+        number = value.cast(pl.Int64, strict=False)
+    if spec.dtype != TIME:
+        return number
+    millis = pl.when(number.is_between(0, MILLIS - 1)).then(number * 1000).otherwise(number)
+    return pl.coalesce(millis, _iso(column)) if _is_text(kind) else millis
+
+
+def _iso(column: str) -> pl.Expr:
+    """Return an ISO time in milliseconds; one without an offset is UTC."""
+    text = _bare(column).str.replace(" ", "T", literal=True).str.replace(r"(Z|\+00:00|T?UTC)$", "")
+    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="ms", strict=False).dt.epoch("ms")

@@ -1,4 +1,4 @@
-"""Objects on a disk: a file, a directory tree in any layout, a glob."""
+"""Objects on a disk: a file, a directory tree in any layout, a glob; members of a `.zip` are such objects, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowkit.errors import SourceError
+from flowkit.errors import FlowkitError, SourceError
+from flowkit.formats import members
 from flowkit.sources.objects import Object, slot_of
 
 
@@ -19,12 +20,12 @@ def find(source: str) -> list[Object]:
     """
     place = Path(source).expanduser()
     if place.is_dir():
-        found = [_object(path, path.relative_to(place).as_posix()) for path in _walk(place)]
+        found = [o for path in _walk(place) for o in _objects(path, path.relative_to(place).as_posix())]
     elif place.exists():
-        found = [_object(place, place.name)]
+        found = _objects(place, place.name)
     else:
         paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
-        found = [_object(path, path.as_posix()) for path in map(Path, paths) if not path.is_dir()]
+        found = [o for path in map(Path, paths) if not path.is_dir() for o in _objects(path, path.as_posix())]
     if not found:
         what = "is an empty folder" if place.is_dir() else "does not exist, and as a pattern it matches no file"
         raise SourceError(f"nothing to read: {source} {what}")
@@ -43,6 +44,18 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders.sort()
         yield from (Path(root, name) for name in names)
     yield from closed
+
+
+def _objects(path: Path, name: str) -> list[Object]:
+    """Return the object a file is, or those it holds; a zip that cannot be opened stays one, to be named as such."""
+    whole = _object(path, name)
+    if path.suffix.lower() != ".zip":
+        return [whole]
+    try:
+        held = members(whole.path)
+    except FlowkitError:
+        return [whole]
+    return [Object(f"{name}/{m.name}", m.path, m.size, whole.modified, slot_of(m.name)) for m in held] or [whole]
 
 
 def _object(path: Path, name: str) -> Object:

@@ -128,6 +128,12 @@ class Split:
         if self.reduced is not None and final is not None:
             self.checks = assign(self.reduced.hist, self.reduced.windows, final)
 
+    def over(self, flows: pl.LazyFrame) -> Split:
+        """Return the split for other flows of the same logs: its families, looked for in another stretch of time."""
+        there = Split(self.reduced and reduce_flows(flows), self.found, self.lacking)
+        there.assign_all(self.decisions)
+        return there
+
     def label(self, flows: pl.LazyFrame) -> pl.LazyFrame:
         """Return the flows with `kind` (String) and `confidence` (Float32, of that kind), lazily.
 

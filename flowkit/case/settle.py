@@ -1,0 +1,171 @@
+"""Records to a case's flows: second copies found, health checks told apart, and the outcome kept on the disk.
+
+A span of many records is worked on a stretch of time at a time, so that memory stays flat: the families of checks are
+learnt from a part of it, and then every stretch is labelled with what was learnt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flowkit import split, vantage
+from flowkit.case import cache as store
+from flowkit.case.stretches import EDGE, Stretch, sample, stretches
+from flowkit.errors import CacheError
+from flowkit.split import Split
+from flowkit.split.reduce import Reduced
+
+KEY = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end")
+"""What tells two records apart: a format without one of these has equal rows that are different flows."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a case stands on: its records, the split, how many second copies there were, and the labelled flows."""
+
+    records: pl.LazyFrame
+    split: Split
+    copies: int | None
+    """None where the format has too few fields to tell a copy from another flow."""
+    labelled: Callable[[], pl.LazyFrame]
+    """What labels the flows as the split has it at the time."""
+
+
+def settle(
+    shelf: Path,
+    name: Sequence[str],
+    records: pl.LazyFrame,
+    *,
+    drop: bool,
+    tells: bool,
+    lb_addresses: Collection[str] | None,
+) -> Settled:
+    """Return the case's tables, made once and kept under `name` on the shelf.
+
+    `tells` is whether every format read has the fields of `KEY`, so that equal records are copies.
+    """
+    known = store.digest([str(store.VERSION), _code(), repr(drop), repr(sorted(lb_addresses or ())), *name])
+    place = _once(shelf, known, lambda place: _make(place, records, drop=drop, tells=tells, lb_addresses=lb_addresses))
+    facts = _facts(place)
+    if facts["records"]:
+        records = pl.scan_parquet([place / name for name in facts["records"]], glob=False)
+    found = _split(place, tuple(facts["lacking"]))
+    return Settled(records, found, facts["copies"], partial(_labelled, shelf, known, records, found))
+
+
+def _labelled(shelf: Path, known: str, records: pl.LazyFrame, found: Split) -> pl.LazyFrame:
+    """Return the flows with their labels, written once so that every question after it is instant."""
+    name = store.digest([known, *(f"{cluster}={kind}" for cluster, kind in sorted(found.decisions.items()))])
+    place = _once(shelf, name, lambda place: _label(place, records, found))
+    return pl.scan_parquet([place / name for name in _facts(place)["flows"]], glob=False)
+
+
+def _once(shelf: Path, name: str, make: Callable[[Path], dict[str, object]]) -> Path:
+    """Return the folder of what is kept under a name, made where there is none that is whole."""
+    for place in sorted((shelf / "cases").glob(f"{name}-*")):
+        if _whole(place):
+            return place
+    with store.told(shelf):
+        place = shelf / "cases" / store.fresh(name)
+        place.mkdir(parents=True)
+        facts = make(place)
+        sums = {path.name: store.checksum(path) for path in sorted(place.iterdir())}
+        text = json.dumps({**facts, "sums": sums})
+        store.put(place / "case.json", lambda path: path.write_text(text, "utf-8"))
+    if not _whole(place):
+        raise CacheError(f"the cache {shelf} does not keep what is written to it: look at the disk it is on")
+    return place
+
+
+def _facts(place: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((place / "case.json").read_text("utf-8"))
+    return facts
+
+
+def _whole(place: Path) -> bool:
+    """Return whether a folder holds what was written to it."""
+    try:
+        return all(store.checksum(place / name) == said for name, said in _facts(place)["sums"].items())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _code() -> str:
+    """Return what changes when another flowkit would label otherwise."""
+    homes = [Path(split.__file__).parent.glob("*.py"), [Path(vantage.__file__), Path(__file__)]]
+    return store.digest(path.read_text("utf-8") for home in homes for path in sorted(home))
+
+
+def _make(
+    place: Path, records: pl.LazyFrame, *, drop: bool, tells: bool, lb_addresses: Collection[str] | None
+) -> dict[str, object]:
+    """Write what a case stands on; return the facts of it."""
+    found = stretches(records)
+    copies = sum(_copies(records.filter(s.holds())) for s in found) if tells else None
+    names = list(_single(place, records, found)) if drop and copies else []
+    if names:
+        records = pl.scan_parquet([place / name for name in names], glob=False)
+    flows = records.filter(pl.col("log_status") == "OK")
+    known = split.fit(flows if len(found) == 1 else flows.filter(_sample(flows, found)), lb_addresses=lb_addresses)
+    for name, table in _tables(known).items():
+        store.put(place / f"split-{name}.parquet", table.write_parquet)
+    return {"copies": copies, "records": names, "lacking": known.lacking}
+
+
+def _copies(records: pl.LazyFrame) -> int:
+    """Return how many records are second copies: every field is that of another, by 64-bit hash."""
+    row = pl.struct(pl.all()).hash()
+    return int(records.select(pl.len() - row.n_unique()).collect(engine="streaming").item())
+
+
+def _single(place: Path, records: pl.LazyFrame, found: list[Stretch]) -> Iterator[str]:
+    """Write the records without their second copies; yield the files' names."""
+    for i, stretch in enumerate(found):
+        name = f"records-{i:04d}.parquet"
+        once = records.filter(stretch.holds()).unique(maintain_order=True)
+        store.put(place / name, lambda path, once=once: store.sink(once, path))  # type: ignore[misc]
+        yield name
+
+
+def _sample(flows: pl.LazyFrame, found: list[Stretch]) -> pl.Expr:
+    first, last = flows.select(pl.col("start").min(), end=pl.col("start").max()).collect(engine="streaming").row(0)
+    return sample(found, first, last)
+
+
+def _label(place: Path, records: pl.LazyFrame, known: Split) -> dict[str, object]:
+    """Write the flows with their labels, a stretch at a time; return the files' names."""
+    found = stretches(records)
+    flows = records.filter(pl.col("log_status") == "OK")
+    observers = vantage.observers(flows)
+    names = []
+    for i, stretch in enumerate(found):
+        names.append(f"flows-{i:04d}.parquet")
+        near = flows.filter(stretch.holds(EDGE)) if len(found) > 1 else flows
+        labels = (known.over(near) if len(found) > 1 else known).label(near)
+        marked = vantage.mark(labels.filter(stretch.holds()) if len(found) > 1 else labels, observers)
+        store.put(place / names[-1], lambda path, marked=marked: store.sink(marked, path))  # type: ignore[misc]
+    return {"flows": names}
+
+
+_LEARNT = ("served", "pairs")
+"""Tables that only serve to make a split, and are not kept with it."""
+
+
+def _tables(known: Split) -> dict[str, pl.DataFrame]:
+    if known.reduced is None or known.found is None:
+        return {}
+    tables = {f.name: getattr(known.reduced, f.name) for f in fields(Reduced)}
+    return {"found": known.found} | {n: t.clear() if n in _LEARNT else t for n, t in tables.items()}
+
+
+def _split(place: Path, lacking: tuple[str, ...]) -> Split:
+    tables = {p.stem.removeprefix("split-"): pl.read_parquet(p) for p in place.glob("split-*.parquet")}
+    found = tables.pop("found", None)
+    return Split(Reduced(**tables) if tables else None, found, lacking)

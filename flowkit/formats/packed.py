@@ -1,0 +1,30 @@
+"""A packed object as a file of its own, for readers that need to jump about in it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flowkit.errors import FormatError
+from flowkit.formats import zipped
+
+MOST = 4 << 30
+"""Bytes a packed Parquet object may unpack to."""
+
+
+@contextmanager
+def local(path: str) -> Iterator[str]:
+    """Give the path of a file that holds the object: its own, or for a member of a zip one that is gone afterwards."""
+    if not zipped.is_member(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="flowkit-") as folder:
+        place, done = Path(folder, "member"), 0
+        with place.open("wb") as file:
+            for piece in zipped.stream(path, {}, 1 << 20):
+                done += file.write(piece)
+                if done > MOST:
+                    raise FormatError(f"it unpacks to more than {MOST:,} bytes of Parquet: unpack the zip first")
+        yield str(place)

@@ -1,0 +1,141 @@
+"""The bytes of an object, unpacked and in pieces, so that memory stays flat whatever its size.
+
+An object is a file, or a member of a `.zip`; either may be gzipped (several members in a row, and once more over, as
+Firehose delivers what CloudWatch Logs had packed), or be UTF-16 as PowerShell writes it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from flowkit.errors import FormatError, SourceError
+from flowkit.formats import zipped
+
+PIECE = 1 << 20
+
+BLOCK = 8 << 20
+"""Bytes of text held at once; a line longer than that is no record."""
+
+HEADER, BLANK = "header", ""
+"""What stands for a fault where a line is no record, and rightly so."""
+
+GZIP = b"\x1f\x8b"
+
+_CODINGS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines, without the last line end; `faults` has the reason of those known to be no records."""
+
+    data: bytes
+    number: int
+    count: int
+    """How many lines there are."""
+    faults: dict[int, str] = field(default_factory=dict)
+    end: str = ""
+    """How the last line ends: "" with the line, "open" with the file, "cut" where the rest of the file is missing."""
+
+
+def blocks(path: str, notes: dict[str, str]) -> Iterator[Block]:
+    """Yield an object's text in blocks of whole lines; `notes` says where the object is cut short or damaged."""
+    rest, number, skipping = b"", 1, False
+    for piece in pieces(path, notes, 2 * PIECE):
+        if skipping:
+            _, found, piece = piece.partition(b"\n")  # noqa: PLW2901
+            skipping = not found
+        rest += piece
+        if len(rest) < BLOCK:
+            continue
+        data, found, rest = rest.rpartition(b"\n")
+        if found:
+            count = data.count(b"\n") + 1
+            yield Block(data, number, count)
+            number += count
+        else:
+            yield Block(rest[:PIECE], number, 1, {number: f"it is longer than {BLOCK:,} bytes"})
+            rest, number, skipping = b"", number + 1, True
+    if rest:
+        whole = rest.endswith(b"\n")
+        end = "" if whole else "cut" if path in notes else "" if head(path, 2) == GZIP else "open"
+        rest = rest.removesuffix(b"\n")
+        yield Block(rest, number, rest.count(b"\n") + 1, end=end)
+
+
+def pieces(path: str, notes: dict[str, str], size: int = PIECE) -> Iterator[bytes]:
+    """Yield what an object holds, unpacked, as far as it can be read."""
+    raw = zipped.stream(path, notes, size) if zipped.is_member(path) else _file(path, size)
+    for _ in range(2):
+        first = next(raw, b"")
+        raw = chain([first], raw)
+        if first[:2] == GZIP:
+            raw = _inflated(path, raw, notes, size)
+    first = next(raw, b"")
+    raw = chain([first], raw)
+    yield from _recoded(raw, _CODINGS[first[:2]]) if first[:2] in _CODINGS else raw
+
+
+def head(path: str, size: int) -> bytes:
+    """Return the first bytes of an object as it lies there, packed or not."""
+    return next(zipped.stream(path, {}, size) if zipped.is_member(path) else _file(path, size), b"")[:size]
+
+
+def beginning(path: str, notes: dict[str, str], size: int) -> bytes:
+    """Return the first bytes of what an object holds, unpacked."""
+    text = b""
+    for piece in pieces(path, notes, size):
+        text += piece
+        if len(text) >= size:
+            break
+    return text[:size]
+
+
+def _file(path: str, size: int) -> Iterator[bytes]:
+    # A pipe would wait for ever, and a link may lead nowhere.
+    if not Path(path).is_file():
+        raise FormatError("it is no regular file, or it cannot be reached")
+    try:
+        with Path(path).open("rb") as file:
+            while piece := file.read(size):
+                yield piece
+    except PermissionError:
+        raise SourceError("there is no permission to read it") from None
+    except OSError as error:
+        raise SourceError(f"it cannot be read: {error.strerror}") from None
+
+
+def _inflated(path: str, raw: Iterator[bytes], notes: dict[str, str], size: int) -> Iterator[bytes]:
+    """Yield what gzip data hold, member by member, never more than a piece at once."""
+    machine, done, data = zlib.decompressobj(wbits=31), 0, b""
+    try:
+        while data := data or next(raw, b""):
+            if machine.eof:
+                data = data.lstrip(b"\0")  # Some tools fill up with zeros.
+                machine = zlib.decompressobj(wbits=31) if data else machine
+            text = machine.decompress(data, size)
+            done += len(text)
+            yield text
+            data = machine.unused_data if machine.eof else machine.unconsumed_tail
+        while not machine.eof and (text := machine.decompress(b"", size)):
+            done += len(text)
+            yield text
+    except zlib.error as error:
+        if done:
+            notes[path] = f"its gzip data are damaged: {done:,} bytes of text could be read, the rest is lost"
+        else:
+            notes[path] = f"its gzip data are damaged from the start ({error})"
+        return
+    if not machine.eof:
+        notes[path] = f"its gzip data are cut short: {done:,} bytes of text could be read, the rest is missing"
+
+
+def _recoded(raw: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(coding)("replace")
+    for piece in raw:
+        yield decoder.decode(piece).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")

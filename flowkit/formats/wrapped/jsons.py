@@ -1,0 +1,289 @@
+"""JSON: what CloudWatch Logs, Logs Insights and Firehose give, on one line or many, one document or a thousand.
+
+Documents need nothing between them. A document is decoded whole where it is small and entered where it is large or
+damaged, so that memory stays flat and a damaged event costs no other.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from flowkit.errors import FormatError
+from flowkit.formats.form import Format, choose
+from flowkit.formats.pieces import pieces
+from flowkit.formats.wrapped.rows import field_name, flat, line, word
+from flowkit.schema import is_header
+
+LOOK = 1 << 20
+"""Characters of text in sight whenever a value is decoded: what is larger is entered."""
+
+_DEEPEST = 8
+_DECODER = json.JSONDecoder(strict=False)
+_LISTS = {
+    "logEvents": "CloudWatch subscription",
+    "events": "CloudWatch Logs events",
+    "results": "CloudWatch Insights results",
+}
+_MESSAGES = ("message", "@message")
+_GAP = re.compile(r"[\s,:\x00\x1e\ufeff]*")
+_NEXT = re.compile(r"\{\s*\"|\n\s*(?=[\[{])|(?<=,)\s*\[")
+_LEAF = re.compile(r"\[\s*\{\s*\"field\"")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A piece of text that is no JSON."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """A record as it stands in JSON: a message, or a value a key; where it was found, in words."""
+
+    what: str | Mapping[str, Any] | Broken
+    title: str
+
+
+def look(path: str, fields: Sequence[str] | None) -> Format | None:
+    """Return the format of an object of JSON, None where it is no JSON.
+
+    Raises `FormatError` where it is, but holds no flow logs.
+    """
+    notes: dict[str, str] = {}
+    found = list(islice(_events(path, notes), 300))
+    events = [e for e in found if not isinstance(e.what, Broken)]
+    if not events:
+        if notes:
+            raise FormatError(f"it holds no flow log records, only {notes[path]}")
+        return None
+    messages = [e for e in events if isinstance(_message(e.what), str)]
+    if messages:
+        words = [flat(_message(e.what)).split() for e in messages]
+        names, origin, _ = choose(words, fields, led=False)
+        return Format("json", names, origin, messages[0].title, message=True)
+    keys = dict.fromkeys(key for e in events for key in _named(e.what))
+    if not is_header(list(keys)) or len(keys) < 2:
+        raise FormatError(_none(events[0]))
+    return Format("json", tuple(keys), "keys", events[0].title)
+
+
+def _none(event: Event) -> str:
+    keys = set(event.what) if isinstance(event.what, Mapping) else set()
+    if {"eventVersion", "eventSource"} <= keys:
+        return "it is a CloudTrail log, no flow log"
+    seen = json.dumps(event.what)[:120] if isinstance(event.what, Mapping) else str(event.what)[:120]
+    return f"it is JSON that holds no flow log records: {seen!r} was seen"
+
+
+def lines(path: str, form: Format, notes: dict[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Yield each event as a flow-log line, with the reason where it is none."""
+    later: dict[str, None] = {}
+    for event in _events(path, notes):
+        if isinstance(event.what, Broken):
+            yield flat(event.what.text), "it is no JSON: damaged or cut short"
+        elif form.message:
+            message = _message(event.what)
+            yield flat(_shown(event.what) if message is None else message), _why_not(message)
+        else:
+            named = _named(event.what)
+            later |= dict.fromkeys(name for name in named if name not in form.names)
+            yield line(word(named.get(name), name) for name in form.names), None
+    if later:
+        left = f"keys that only later events have, left out: {', '.join(later)}"
+        notes[path] = "; ".join(filter(None, [notes.get(path), left]))
+
+
+def _why_not(message: object) -> str | None:
+    if not isinstance(message, str):
+        return "it has no message"
+    return None if message.strip() else "its message is empty"
+
+
+def _shown(what: object) -> str:
+    return json.dumps(what, default=str)[:1000]
+
+
+def _message(what: object) -> object:
+    if isinstance(what, Mapping):
+        return next((what[key] for key in _MESSAGES if key in what), None)
+    return what
+
+
+def _named(what: object) -> dict[str, Any]:
+    if not isinstance(what, Mapping):
+        return {}
+    return {name: value for key, value in what.items() if (name := field_name(str(key)))}
+
+
+def _events(path: str, notes: dict[str, str]) -> Iterator[Event]:
+    """Yield the events of an object; the control messages of a subscription are counted in `notes`."""
+    cut: dict[str, str] = {}
+    control = 0
+    for keys, value in values(_decoded(path, cut)):
+        if isinstance(value, Mapping) and value.get("messageType") == "CONTROL_MESSAGE":
+            control += 1
+            many = f"{control:,} control message{'' if control == 1 else 's'} of the subscription"
+            notes[path] = many
+            continue
+        yield from _in(value, keys)
+    notes |= {path: "; ".join(filter(None, [cut.get(path), notes.get(path)]))} if cut else {}
+
+
+def _in(value: object, keys: tuple[str, ...]) -> Iterator[Event]:
+    """Yield the events that a value holds, or is; what stands beside them, such as a token, is none."""
+    key = next((k for k in reversed(keys) if k), "")
+    title = _LISTS.get(key, "JSON")
+    if isinstance(value, Broken):
+        yield Event(value, title)
+    elif isinstance(value, Mapping):
+        yield from _in_object(value, keys, title)
+    elif isinstance(value, list):
+        yield from _in_list(value, keys, title)
+    elif isinstance(value, str) and keys and keys[-1] == "" and (not key or key in _LISTS):
+        yield Event(value, title)
+
+
+def _in_object(value: Mapping[str, Any], keys: tuple[str, ...], title: str) -> Iterator[Event]:
+    lists = [name for name in (*_LISTS, "Records") if isinstance(value.get(name), list)]
+    for name in lists:
+        for one in value[name]:
+            yield from _in(one, (*keys, name, ""))
+    if not lists and (not keys or not keys[-1]) and _wanted(keys):
+        yield Event(value, "CloudWatch Insights results" if "@message" in value else title)
+
+
+def _in_list(value: list[Any], keys: tuple[str, ...], title: str) -> Iterator[Event]:
+    if value and all(isinstance(one, Mapping) and "field" in one for one in value):
+        yield Event({str(one["field"]): one.get("value") for one in value}, title)
+    elif len(keys) < _DEEPEST:
+        for one in value:
+            yield from _in(one, (*keys, ""))
+
+
+def _wanted(keys: tuple[str, ...]) -> bool:
+    return all(key in _LISTS or key in ("", "Records") for key in keys)
+
+
+def _decoded(path: str, notes: dict[str, str]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for piece in pieces(path, notes):
+        yield decoder.decode(piece)
+    yield decoder.decode(b"", final=True)
+
+
+@dataclass
+class _Text:
+    """A window on a text that is read in pieces."""
+
+    source: Iterator[str]
+    text: str = ""
+    at: int = 0
+    ended: bool = False
+    deep: bool = False
+
+    def fill(self) -> bool:
+        """See to it that enough is in sight; return whether anything is."""
+        while not self.ended and len(self.text) - self.at < LOOK:
+            piece = next(self.source, None)
+            self.ended = piece is None
+            self.text, self.at = self.text[self.at :] + (piece or ""), 0
+        return self.at < len(self.text)
+
+    def skip(self, gap: re.Pattern[str]) -> None:
+        found = gap.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+
+    def decode(self) -> object:
+        """Return the value that begins here and go behind it; `ValueError` where there is none, or not all of it."""
+        try:
+            value, self.at = _DECODER.raw_decode(self.text, self.at)
+        except RecursionError:
+            self.deep = True
+            raise ValueError("too deep") from None
+        return value
+
+    def broken(self) -> Broken:
+        """Go on to where the next event may begin; return what was left behind."""
+        begin = self.at
+        found = None if self.deep else _NEXT.search(self.text, begin + 1)
+        self.deep = False
+        self.at = found.start() if found else len(self.text)
+        return Broken(self.text[begin : min(self.at, begin + 1000)])
+
+
+def values(source: Iterator[str]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield the values of a JSON text with the keys they stand under, "" for a place in a list."""
+    text, path = _Text(source), _Path()
+    while text.fill():
+        text.skip(_GAP)
+        if not text.fill():
+            return
+        letter = text.text[text.at]
+        if letter in "]}":
+            text.at += 1
+            path.leave()
+            continue
+        try:
+            value = text.decode()
+        except ValueError:
+            if _holds_more(text) and path.enter(letter):
+                text.at += 1
+            else:
+                yield path.keys, text.broken()
+                path.restart()
+            continue
+        if path.expects_key:
+            path.key = value if isinstance(value, str) else "?"
+        else:
+            yield path.keys, value
+            path.key = None
+
+
+def _holds_more(text: _Text) -> bool:
+    """Return whether what begins here is a list or object of events, rather than an event."""
+    letter = text.text[text.at]
+    if letter == "[":
+        return not _LEAF.match(text.text, text.at)
+    opening, closing = (text.text.find(sign, text.at) for sign in "[}")
+    return letter == "{" and opening >= 0 and (closing < 0 or opening < closing)
+
+
+@dataclass
+class _Path:
+    """The lists and objects that were entered: their kind, and the key each stands under."""
+
+    open: list[tuple[str, str]] = field(default_factory=list)
+    key: str | None = None
+
+    @property
+    def expects_key(self) -> bool:
+        return bool(self.open) and self.open[-1][0] == "{" and self.key is None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (*(key for _, key in self.open if key), *([self.key or ""] if self.open else []))
+
+    def enter(self, letter: str) -> bool:
+        if len(self.open) >= _DEEPEST or self.expects_key:
+            return False
+        self.open.append((letter, self.key or ""))
+        self.key = None
+        return True
+
+    def leave(self) -> None:
+        if self.open:
+            self.open.pop()
+        self.key = None
+
+    def restart(self) -> None:
+        """After damage: an object is left, a list goes on."""
+        while self.open and self.open[-1][0] == "{":
+            self.open.pop()
+        self.key = None

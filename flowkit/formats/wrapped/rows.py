@@ -1,0 +1,75 @@
+"""Values of cells and keys to the words of a flow-log line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import polars as pl
+
+from flowkit.schema import FIELDS, TIME, canonical, field_of
+
+NOTHING = ("", "-", "none", "null", "nan", "<na>")
+"""What stands where there is no value, in small letters."""
+
+_BY_LETTERS = {name.replace("-", ""): name for name in FIELDS} | {"starttime": "start", "endtime": "end"}
+
+
+def field_name(key: str) -> str:
+    """Return the field that a column or key means, whatever way it is spelt; "" where it is none of a record's.
+
+    Logs Insights discovers the default format's fields under names of its own, and adds some that begin with `@`.
+
+    >>> field_name("srcAddr"), field_name("log_status"), field_name("endTime"), field_name("@ptr"), field_name("new")
+    ('srcaddr', 'log-status', 'end', '', 'new')
+    """
+    if key.startswith("@"):
+        return ""
+    name = canonical(key)
+    return _BY_LETTERS.get(name.replace("-", ""), name if re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name) else "")
+
+
+def word(value: object, name: str) -> str:
+    """Return a value as the word that a flow-log line has for it: one word, `-` for nothing, times as numbers.
+
+    White space inside a text is percent-encoded, as AWS does it with the values of tags.
+
+    >>> word(None, "bytes"), word("443.0", "dstport"), word("2026-11-23 16:05:00.000", "start"), word("a b", "asg-tag")
+    ('-', '443', '1795449900000', 'a%20b')
+    """
+    if isinstance(value, float):
+        value = "-" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
+    text = "-" if value is None else str(value).strip()
+    if text.lower() in NOTHING:
+        return "-"
+    spec = field_of(name)
+    if spec.raw != pl.String:
+        text = re.sub(r"^(\d+)\.0+$", r"\1", text)
+    if spec.dtype == TIME and not text.isdecimal():
+        text = _millis(text)
+    return re.sub(r"\s", lambda found: f"%{ord(found[0]):02X}", text)
+
+
+def line(values: Iterable[str]) -> str:
+    """Return words as a line."""
+    return " ".join(values)
+
+
+def flat(text: object) -> str:
+    """Return a message as one line, without the line end that some tools leave at its end."""
+    return re.sub(r"[\r\n]+", " ", str(text).strip())
+
+
+def _millis(text: str) -> str:
+    """Return an ISO time in milliseconds; one without an offset is UTC, as AWS's consoles write it."""
+    try:
+        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+    except ValueError:
+        return text
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return str(round(moment.timestamp() * 1000))
+    except (OverflowError, ValueError):
+        return text

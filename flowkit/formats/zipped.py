@@ -1,0 +1,100 @@
+"""The members of a `.zip`: listed once, then read each from its own place, as a stream.
+
+A member's path is the archive's, a NUL, where the member lies in it, a NUL, and its name. No file system takes such a
+path, so a name such as `../../etc/passwd` stays a name.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowkit.errors import FormatError, SourceError
+
+_SIGN = b"PK\x03\x04"
+_METHODS = {0: "stored", 8: "deflated"}
+_ENCRYPTED = 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of an archive: its name, its path as the readers take it, its packed size in bytes."""
+
+    name: str
+    path: str
+    size: int
+
+
+def is_member(path: str) -> bool:
+    """Return whether a path is that of a member."""
+    return "\0" in path
+
+
+def spoken(path: str) -> str:
+    r"""Return a path as a person reads it.
+
+    >>> spoken("logs.zip\x000,9,8,0\x00eni-1/000000.gz"), spoken("logs/a.log")
+    ('logs.zip/eni-1/000000.gz', 'logs/a.log')
+    """
+    return "/".join(part for i, part in enumerate(path.split("\0")) if i != 1)
+
+
+def members(path: str) -> list[Member]:
+    """Return the members of an archive in its order, folders left out; raises `FormatError` where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError) as error:
+        raise FormatError(f"its zip directory is damaged ({error})") from None
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    return [_member(path, info) for info in found]
+
+
+def _member(path: str, info: zipfile.ZipInfo) -> Member:
+    place = f"{info.header_offset},{info.compress_size},{info.compress_type},{info.flag_bits & _ENCRYPTED}"
+    return Member(info.filename, f"{path}\0{place}\0{info.filename}", info.compress_size)
+
+
+def stream(path: str, notes: dict[str, str], size: int) -> Iterator[bytes]:
+    """Yield what a member holds, as far as it can be read; raises `FormatError` where its packing is not known."""
+    archive, place, _ = path.split("\0", 2)
+    offset, left, method, secret = map(int, place.split(","))
+    if secret or method not in _METHODS:
+        raise FormatError("it is encrypted in its zip" if secret else f"its zip packing (method {method}) is not known")
+    packed = _packed(archive, offset, left, size)
+    yield from packed if method == 0 else _deflated(path, packed, notes, size)
+
+
+def _packed(archive: str, offset: int, left: int, size: int) -> Iterator[bytes]:
+    try:
+        with Path(archive).open("rb") as file:
+            file.seek(offset)
+            local = file.read(30)
+            if len(local) < 30 or local[:4] != _SIGN:
+                raise FormatError("its place in the zip is damaged")
+            file.seek(sum(struct.unpack("<HH", local[26:])), 1)
+            while left > 0 and (piece := file.read(min(size, left))):
+                left -= len(piece)
+                yield piece
+    except OSError as error:
+        raise SourceError(f"{archive} cannot be read: {error.strerror}") from None
+
+
+def _deflated(path: str, packed: Iterator[bytes], notes: dict[str, str], size: int) -> Iterator[bytes]:
+    machine, data = zlib.decompressobj(wbits=-15), b""
+    try:
+        while not machine.eof and (data := data or next(packed, b"")):
+            yield machine.decompress(data, size)
+            data = machine.unconsumed_tail
+        while not machine.eof and (text := machine.decompress(b"", size)):
+            yield text
+    except zlib.error:
+        notes[path] = "its data in the zip are damaged: what follows is lost"
+        return
+    if not machine.eof:
+        notes[path] = "its data in the zip are cut short: the rest is missing"
