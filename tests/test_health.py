@@ -71,7 +71,7 @@ def changes(flows: pl.LazyFrame) -> list[tuple[str, str, float]]:
 def test_each_outcome_is_counted_by_target_checker_and_minute() -> None:
     flows = frame(check(0, ANSWERED), check(10, ANSWERED), check(20, SLOW), check(30, REFUSED), check(40, LOST))
     assert target_health(flows).collect().rows() == [
-        (f"{TARGET}:80", NODES[0], START, 2, 1, 1, 1, 5, 0, "answering"),
+        (f"{TARGET}:80", NODES[0], START, 2, 1, 1, 1, 5, 0, "answering", 3, None),
     ]
 
 
@@ -79,6 +79,7 @@ def test_the_columns_and_their_types_are_as_promised() -> None:
     schema = target_health(frame(check(0, ANSWERED))).collect_schema()
     assert schema.names() == [
         "target", "checker", "time", "answered", "slow", "refused", "unreachable", "checks", "service", "state",
+        "failed_in_a_row", "lb_state",
     ]  # fmt: skip
     assert schema["time"] == pl.Datetime("ms", "UTC")
     assert {schema[name] for name in schema.names()[3:9]} == {pl.UInt32}
@@ -154,6 +155,65 @@ def test_service_towards_the_target_is_counted_beside() -> None:
     flows = frame(story((0, 1, ANSWERED)), *visits)
     assert target_health(flows).collect()["service"].to_list() == [7, 7]
     assert health_changes(flows).collect()["service"].to_list() == [7]
+
+
+GROUP = {"name": "web", "port": 80, "healthy_threshold": 3, "unhealthy_threshold": 2}
+
+
+def test_failures_in_a_row_are_counted_across_windows_for_each_checker() -> None:
+    flows = frame(story((0, 2, ANSWERED), (2, 3.5, REFUSED), (3.5, 5, ANSWERED)))
+    found = target_health(flows).filter(pl.col("checker") == NODES[0]).collect()
+    assert found["failed_in_a_row"].to_list() == [0, 0, 6, 0, 0]
+    assert health_changes(flows).collect().select("state", "failed_in_a_row").rows() == [
+        ("answering", 0),
+        ("refused", 9),
+        ("answering", 0),
+    ]
+
+
+def test_thresholds_say_when_the_load_balancer_took_the_target_out_and_back() -> None:
+    """Refused from 2:00 on: the second failure is at 2:10; answered from 4:00 on: the third success is at 4:20."""
+    flows = frame(story((0, 2, ANSWERED), (2, 4, REFUSED), (4, 6, ANSWERED)))
+    seen = target_health(flows, target_groups=[GROUP]).filter(pl.col("checker") == NODES[0]).collect()
+    assert seen["lb_state"].to_list() == ["healthy", "healthy", "unhealthy", "unhealthy", "healthy", "healthy"]
+    turns = health_changes(flows, target_groups=[GROUP]).collect().select("state", "unhealthy_at", "healthy_at").rows()
+    assert turns == [
+        ("answering", None, None),
+        ("refused", START + timedelta(minutes=2, seconds=10), None),
+        ("answering", None, START + timedelta(minutes=4, seconds=20)),
+    ]
+
+
+def test_failures_too_few_to_last_can_still_take_a_target_out() -> None:
+    """Two failures of one node among ten checks: no state of the target's, but what the load balancer counts."""
+    flows = frame(story((0, 2, ANSWERED)), check(125, REFUSED), check(135, REFUSED), story((2.5, 5, ANSWERED)))
+    five = [{**GROUP, "unhealthy_threshold": 5}]
+    assert set(target_health(flows, target_groups=five).collect()["lb_state"]) == {"healthy"}
+    (row,) = health_changes(flows, target_groups=[GROUP]).collect().rows(named=True)
+    assert (row["state"], row["failed_in_a_row"]) == ("answering", 2)
+    assert row["unhealthy_at"] == START + timedelta(minutes=2, seconds=15)
+    assert row["healthy_at"] == START + timedelta(minutes=2, seconds=50)
+
+
+def test_without_thresholds_nothing_is_said_for_the_load_balancer() -> None:
+    flows = frame(story((0, 2, ANSWERED), (2, 4, REFUSED)))
+    assert target_health(flows).collect()["lb_state"].null_count() == 8
+    assert target_health(flows, target_groups=[{**GROUP, "port": 81}]).collect()["lb_state"].null_count() == 8
+
+
+def test_an_answer_cut_short_is_slow() -> None:
+    cut = (3, 294, 3, 230)
+    found = target_health(frame(story((0, 3, ANSWERED), (3, 3.5, cut), (3.5, 6, ANSWERED)))).collect()
+    assert (
+        found.filter(pl.col("slow") > 0).select("time", "slow", "answered", "state").rows()
+        == [(START + timedelta(minutes=3), 3, 3, "slow")] * 2
+    )
+
+
+def test_a_check_that_takes_three_seconds_longer_than_is_usual_is_slow_where_times_are_its_own() -> None:
+    late = ({**record, "end": record["end"] + timedelta(seconds=4)} for record in check(185, ANSWERED))
+    found = target_health(frame(story((0, 3, ANSWERED)), late, story((3.2, 5, ANSWERED)))).collect()
+    assert found["slow"].sum() == 1
 
 
 def test_ipv6_targets_are_written_in_brackets() -> None:

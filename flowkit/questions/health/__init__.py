@@ -8,9 +8,11 @@ import re
 import polars as pl
 
 from flowkit.errors import QuestionError
+from flowkit.knowledge import Groups, TargetGroup, knowledge
 from flowkit.questions.aggregation import aggregation
-from flowkit.questions.health.outcomes import COUNTED, OUTCOMES, PAIR, TIMES, connections, counted, end
+from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, end, told
 from flowkit.questions.health.states import runs, states
+from flowkit.questions.health.streaks import COUNTED, TIMES, TURNS, counted
 from flowkit.questions.shared import require, seen_from
 from flowkit.schema import TIME
 
@@ -18,7 +20,9 @@ _NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets"
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-def target_health(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
+def target_health(
+    flows: pl.LazyFrame, *, every: str | None = None, target_groups: Groups | None = None
+) -> pl.LazyFrame:
     """Return what became of the health checks of each target by each checker, in each bin of time.
 
     Parameters
@@ -27,19 +31,29 @@ def target_health(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFr
         Labelled flow records, as `case.flows` gives them.
     every
         Length of a bin: "30s", "1m", "5m", "1h". By default the capture window: the records know nothing shorter.
+    target_groups
+        How the load balancer checks, as `flowkit.knowledge.knowledge` takes it: its thresholds make `lb_state`, its
+        ports tell which service belongs to a health-check port of its own.
 
     Returns
     -------
     Columns `target` ("10.0.1.102:80", IPv6 "[fd00::1]:80"), `checker` (its address), `time` (start of the bin), the
-    checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come),
-    `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum; `service`, the records
-    of service towards the target; `state`: "answering", "slow", "refused", "unreachable" or "no checks seen". Sorted by
+    checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come, not
+    whole or not in time), `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum;
+    `service`, the records of service towards the target; `state`: "answering", "slow", "refused", "unreachable" or
+    "no checks seen"; `failed_in_a_row`, the checks that had failed in a row at the end of the bin; `lb_state`:
+    "healthy" or "unhealthy" by this checker's count against the thresholds, null where they are not known. Sorted by
     target, checker, time. A bin in which no check was due keeps the state before it.
+
+    What fails is what a load balancer calls so (AWS: "Health checks for Network Load Balancer target groups"): it
+    takes a target out after `unhealthy_threshold` failures in a row and back after `healthy_threshold` successes. Its
+    nodes come to a verdict together, so that one checker's count is near to the truth and not the truth itself.
 
     Raises
     ------
-    QuestionError
-        Where a column is missing (`kind` comes with `flowkit.load`) or `every` is no length of time.
+    QuestionError, KnowledgeError
+        Where a column is missing (`kind` comes with `flowkit.load`), `every` is no length of time, or the target
+        groups cannot be understood.
 
     >>> from datetime import UTC, datetime
     >>> at = [datetime(2026, 5, 14, 0, 0, second, tzinfo=UTC) for second in (0, 0, 10, 10)]
@@ -47,24 +61,27 @@ def target_health(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFr
     ...     "srcaddr": ["10.0.0.9", "10.0.1.1"] * 2, "dstaddr": ["10.0.1.1", "10.0.0.9"] * 2,
     ...     "srcport": [40000, 80, 40002, 80], "dstport": [80, 40000, 80, 40002],
     ...     "packets": [4, 2, 1, 1], "bytes": [216, 112, 60, 40]})
-    >>> target_health(flows).select("target", "checker", "answered", "refused", "state").collect().rows()
-    [('10.0.1.1:80', '10.0.0.9', 1, 1, 'answering')]
+    >>> target_health(flows).select("target", "checker", "answered", "refused", "failed_in_a_row").collect().rows()
+    [('10.0.1.1:80', '10.0.0.9', 1, 1, 1)]
     """
-    health = _health(flows, every)
+    health = _health(flows, every, knowledge(target_groups=target_groups).target_groups)
     counts = [pl.col(name).cast(pl.UInt32) for name in (*OUTCOMES, "checks", "service")]
-    return health.select(*PAIR, "time", *counts, "state").sort(*PAIR, "time")
+    streak = pl.col("failed_in_a_row").cast(pl.UInt32)
+    return health.select(*PAIR, "time", *counts, "state", streak, "lb_state").sort(*PAIR, "time")
 
 
-def health_changes(flows: pl.LazyFrame) -> pl.LazyFrame:
+def health_changes(flows: pl.LazyFrame, *, target_groups: Groups | None = None) -> pl.LazyFrame:
     """Return the lasting states of each target, one row a state: what happened to it, from when to when.
 
     A state lasts from two checks on. Its start is placed within the capture window by the share of checks that still
-    had the state before.
+    had the state before. Takes `target_groups` as `target_health` does.
 
     Returns
     -------
     Columns `target`, `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service` (records of
-    service towards the target meanwhile); sorted by target and start. Raises `QuestionError` like `target_health`.
+    service towards the target meanwhile), `failed_in_a_row` (the most that one checker saw); and, where thresholds are
+    known, `unhealthy_at` and `healthy_at`: when a checker's count first took the target out, or back in. Sorted by
+    target and start. Raises like `target_health`.
 
     >>> from datetime import UTC, datetime
     >>> flows = pl.LazyFrame({"interface_id": "eni-a", "protocol": 6, "kind": "health-check", "srcaddr": "10.0.0.9",
@@ -75,26 +92,41 @@ def health_changes(flows: pl.LazyFrame) -> pl.LazyFrame:
     >>> health_changes(flows).select("target", "state", pl.col("start").dt.minute()).collect().rows()
     [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
-    health = _health(flows, None)
+    health = _health(flows, None, knowledge(target_groups=target_groups).target_groups)
     whole = health.group_by("target", "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
-        pl.col("service").max(),
+        *(pl.col(name).max() for name in ("service", "closed", "longest")),
         pl.col(*TIMES[:-1]).min(),
-        pl.col("closed").max(),
         checkers=pl.col("checker").filter(pl.col("checks") > 0),
     )
-    return runs(states(whole, ["target"]))
+    return _with_turns(runs(states(whole, ["target"])), health)
 
 
-def _health(flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
+def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the lasting states with the first turn to unhealthy and to healthy by any checker's count in each."""
+    meets = pl.col("at").is_between("start", "end")
+    spans = found.select("target", "start", "end")
+    for name in TURNS:
+        turns = spans.join(health.select("target", at=name).drop_nulls(), on="target").filter(meets)
+        first = turns.group_by("target", "start").agg(pl.col("at").min().alias(name))
+        found = found.join(first, on=["target", "start"], how="left")
+    return found.sort("target", "start")
+
+
+def _health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:
     require(flows, _NEEDED)
     seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
     timed = _timed(seen.select(*_NEEDED), flows, every)
     checks = connections(timed.filter(pl.col("kind") != "service"))
-    # From here on a few rows a window: worked out eagerly, when the query runs.
-    found = checks.map_batches(
-        counted, schema=COUNTED, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False
-    )
+
+    def count(found: pl.DataFrame) -> pl.DataFrame:
+        width = pl.lit(found["_width"].first(), dtype=pl.Int64)
+        return counted(told(found), groups).with_columns(_width=width)
+
+    # From here on a row a check: worked out eagerly, when the query runs.
+    schema = pl.Schema({**COUNTED, "_width": pl.Int64()})
+    pushed = {f"{what}_pushdown": False for what in ("predicate", "projection", "slice")}
+    found = checks.map_batches(count, schema=schema, **pushed)
     served = timed.filter(pl.col("kind") == "service").group_by("_bin", target=end("dst")).agg(service=pl.len())
     whole = found.join(served, on=["target", "_bin"], how="left")
     time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
@@ -104,11 +136,12 @@ def _health(flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
 
 
 def _timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
-    """Return the records with `_bin` and `_width` (ms): each in the bin of its middle, which its window contains."""
+    """Return the records with `_bin` (of the middle, which its window contains), `_width` (ms), and `shared`."""
     middle = (pl.col("start").dt.epoch("ms") + pl.col("end").dt.epoch("ms")) // 2
-    if every is not None:
-        return seen.with_columns(_width=pl.lit(_millis(every))).with_columns(_bin=middle // pl.col("_width"))
     windows = aggregation(flows)
+    if every is not None:
+        seen = seen.with_columns(_width=pl.lit(_millis(every))).with_columns(_bin=middle // pl.col("_width"))
+        return seen.join(_shared(windows), on="interface_id", how="left", nulls_equal=True)
     # The widest window among the interfaces: a bin that holds whole windows of all. Where nothing tells, a minute.
     width = windows.select(_width=pl.col("window_s").max().fill_null(60).cast(pl.Int64) * 1000)
     seen = seen.join(width, how="cross")
@@ -120,7 +153,14 @@ def _timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.Laz
     )
     seen = seen.join(centre, on="interface_id", how="left")
     nearest = ((middle - pl.col("_centre") + pl.col("_width") / 2) // pl.col("_width")).cast(pl.Int64)
-    return seen.with_columns(_bin=pl.coalesce(nearest, middle // pl.col("_width"))).drop("_centre")
+    seen = seen.with_columns(
+        _bin=pl.coalesce(nearest, middle // pl.col("_width")), shared=pl.col("_centre").is_not_null()
+    )
+    return seen.drop("_centre")
+
+
+def _shared(windows: pl.LazyFrame) -> pl.LazyFrame:
+    return windows.select("interface_id", pl.col("shared").fill_null(value=False))
 
 
 def _millis(every: str) -> int:

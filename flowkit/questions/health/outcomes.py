@@ -1,8 +1,6 @@
-"""From the records of checks to counts by outcome: each connection is a check, and its few bytes tell its fate."""
+"""From the records of checks to their outcomes: each connection is a check, and its few bytes tell its fate."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import polars as pl
 
@@ -11,15 +9,21 @@ from flowkit.schema import TIME
 OUTCOMES = ("answered", "slow", "refused", "unreachable")
 FAILED = ("refused", "unreachable")
 PAIR = ["target", "checker"]
-_FIRSTS = [f"first_{name}" for name in OUTCOMES]
-TIMES = ["opened", *_FIRSTS, "closed"]
-COUNTED = {
+TOLD = {
     **dict.fromkeys(PAIR, pl.String()),
     "_bin": pl.Int64(),
-    "_width": pl.Int64(),
-    **dict.fromkeys(OUTCOMES, pl.Int64()),
-    **dict.fromkeys(TIMES, TIME),
+    "shared": pl.Boolean(),
+    "start": TIME,
+    "end": TIME,
+    "outcome": pl.String(),
+    "n": pl.Int64(),
 }
+# A reply so much smaller than the smallest of the usual ones was cut short: of the replies a port gives its checker,
+# one in ten is as small as that or smaller.
+CUT, USUAL = 0.6, 0.1
+# TCP sends again after 1 s and then 2 s more (RFC 6298): who takes three seconds longer than usual was stalled, or lost
+# more than one segment.
+LATE_MS, TIMES_AS_LONG = 3_000, 3
 
 
 def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
@@ -37,6 +41,7 @@ def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
         ),
         start=pl.col("start").min(),
         end=pl.col("end").max(),
+        shared=pl.col("shared").any(),
         sure=(pl.col("kind") == "health-check").any(),
     )
 
@@ -51,53 +56,31 @@ def _shown(address: pl.Expr, port: pl.Expr) -> pl.Expr:
     return pl.format("{}:{}", pl.when(v6).then(pl.format("[{}]", address)).otherwise(address), port)
 
 
-def counted(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the checks of each target by each checker and bin, by outcome; bins without any have a row of zeros."""
+def told(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the checks: target, checker, _bin, shared, start, end, outcome, and n, how many the row stands for."""
     if found.is_empty():
-        return pl.DataFrame(schema=COUNTED)
-    told = _outcomes(_joined(_sided(found)))
-    sure, doubtful = told.filter("sure"), told.filter(~pl.col("sure") & pl.col("outcome").is_in(FAILED))
-    counts = sure.group_by(*PAIR, "_bin").agg(
-        *(pl.col("n").filter(pl.col("outcome") == name).sum().alias(name) for name in OUTCOMES), *_when(OUTCOMES, "")
-    )
-    if counts.is_empty():
-        return pl.DataFrame(schema=COUNTED)
-    whole = _every_bin(_with_doubtful(counts, doubtful)).with_columns(pl.col(*OUTCOMES).fill_null(0))
-    return whole.with_columns(_width=pl.lit(found["_width"][0])).select(list(COUNTED)).cast(pl.Schema(COUNTED))
+        return pl.DataFrame(schema=TOLD)
+    each = _outcomes(_joined(_sided(found)))
+    sure, doubtful = each.filter("sure"), each.filter(~pl.col("sure") & pl.col("outcome").is_in(FAILED))
+    return pl.concat([rows.select(list(TOLD)) for rows in (sure, _due(sure, doubtful))]).cast(pl.Schema(TOLD))
 
 
-def _with_doubtful(counts: pl.DataFrame, doubtful: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts with failed connections that may be service's, as many as there are checks missing.
+def _due(sure: pl.DataFrame, doubtful: pl.DataFrame) -> pl.DataFrame:
+    """Return, of the failed connections that may be service's, as many as there are checks missing.
 
     When a target refuses, it refuses checks and service alike, with the same few bytes: which is which is not to be
-    known, but how many checks were due is.
+    known, but how many checks were due is. They are taken at even steps, so that each way to fail has its share.
     """
-    due = counts.with_columns(pl.sum_horizontal(OUTCOMES).alias("due")).group_by(PAIR).agg(pl.col("due").median())
-    maybe = (
-        doubtful.join(due, on=PAIR)
-        .group_by(*PAIR, "_bin")
-        .agg(
-            *(pl.col("n").filter(pl.col("outcome") == name).sum().alias(f"{name}_maybe") for name in FAILED),
-            *_when(FAILED, "_too"),
-            pl.col("due").first(),
-        )
+    came = sure.group_by(*PAIR, "_bin").agg(came=pl.col("n").sum())
+    due = came.group_by(PAIR).agg(due=pl.col("came").median())
+    rows = doubtful.join(due, on=PAIR).join(came, on=[*PAIR, "_bin"], how="left")
+    missing = (pl.col("due") - pl.col("came").fill_null(0)).clip(0)
+    place = [*PAIR, "_bin"]
+    rows = rows.sort("start", "outcome", "port").with_columns(
+        until=pl.col("n").cum_sum().over(place), share=(missing / pl.col("n").sum().over(place)).clip(upper_bound=1)
     )
-    both = counts.join(maybe, on=[*PAIR, "_bin"], how="full", coalesce=True)
-    both = both.with_columns(pl.col(*OUTCOMES, "due", *(f"{name}_maybe" for name in FAILED)).fill_null(0))
-    some = pl.sum_horizontal(f"{name}_maybe" for name in FAILED)
-    missing = pl.min_horizontal((pl.col("due") - pl.sum_horizontal(OUTCOMES)).clip(0), some)
-    share = [(missing * pl.col(f"{name}_maybe") / some.clip(1)).round().cast(pl.Int64) for name in FAILED]
-    both = both.with_columns(pl.col(name) + part for name, part in zip(FAILED, share, strict=True))
-    firsts = ["opened", *(f"first_{name}" for name in FAILED)]
-    both = both.with_columns(pl.min_horizontal(name, f"{name}_too") for name in firsts)
-    return both.with_columns(pl.max_horizontal("closed", "closed_too")).select(counts.columns)
-
-
-def _when(outcomes: Sequence[str], suffix: str) -> list[pl.Expr]:
-    """Return when a bin's checks began and ended, and when the first of each outcome began."""
-    start, outcome = pl.col("start"), pl.col("outcome")
-    firsts = [start.filter(outcome == name).min().alias(f"first_{name}{suffix}") for name in outcomes]
-    return [start.min().alias(f"opened{suffix}"), *firsts, pl.col("end").max().alias(f"closed{suffix}")]
+    taken = (pl.col("until") * pl.col("share")).round() - ((pl.col("until") - pl.col("n")) * pl.col("share")).round()
+    return rows.with_columns(n=taken.cast(pl.Int64)).filter(pl.col("n") > 0)
 
 
 def _sided(found: pl.DataFrame) -> pl.DataFrame:
@@ -119,8 +102,10 @@ def _sided(found: pl.DataFrame) -> pl.DataFrame:
     return found.select(
         "_bin",
         "sure",
+        "shared",
         "start",
         "end",
+        served=target.struct.field("port"),
         target=_shown(target.struct.field("addr"), target.struct.field("port")),
         checker=checker.struct.field("addr"),
         port=checker.struct.field("port"),
@@ -135,7 +120,7 @@ def _joined(parts: pl.DataFrame) -> pl.DataFrame:
     usual = pl.col("fp").filter(stood).median().over(PAIR).fill_null(1)
     parts = parts.with_columns(usual=usual, answer=pl.col("bb").filter(stood).median().over(PAIR))
     amounts = ["fp", "fb", "bp", "bb"]
-    after = parts.select(*keys, *amounts).with_columns(pl.col("_bin") - 1)
+    after = parts.select(*keys, *amounts, "end").with_columns(pl.col("_bin") - 1)
     before = parts.select(*keys, *amounts).with_columns(pl.col("_bin") + 1)
     parts = parts.join(after, on=keys, how="left", suffix="_after").join(before, on=keys, how="left", suffix="_before")
     one = pl.col("usual") + 2
@@ -152,6 +137,7 @@ def _joined(parts: pl.DataFrame) -> pl.DataFrame:
         .alias(name)
         for name in amounts
     ]
+    whole.append(pl.when(head).then("end_after").otherwise("end").alias("until"))
     tail &= pl.col("fp_before") > 0
     return parts.filter((pl.col("fp") > 0) & ~tail.fill_null(value=False)).with_columns(whole)
 
@@ -179,6 +165,8 @@ def _silent() -> pl.Expr:
 def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
     """Return the checks with `outcome` and `n`, how many checks the connection holds (a port may come back)."""
     silent = _silent()
+    # Segments sent again add some to a check's packets; another check adds as many again.
+    several = (pl.col("fp") / pl.col("usual").clip(1) + 0.25).floor().clip(1)
     # Nothing but ACKs and FINs, of 52 bytes or 40 each, is the rest of a connection and no check.
     rest = ~silent & _each().is_in([40.0, 52.0])
     data = pl.col("answer") - 60 * pl.col("usual")
@@ -188,19 +176,23 @@ def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("unreachable"))
         .when(silent)
         .then(pl.lit("refused"))
-        .when(dumb)
+        .when(dumb | (~silent & (_cut() | (_late() & (several == 1)))))
         .then(pl.lit("slow"))
         .otherwise(pl.lit("answered"))
     )
-    several = (pl.col("fp") / pl.col("usual").clip(1)).round().clip(1)
     n = pl.when(outcome == "refused").then("fp").when(outcome == "unreachable").then(1).otherwise(several)
     return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64))
 
 
-def _every_bin(counts: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts with a row for every bin between the first and the last, so that silence has rows too."""
-    first, last = int(counts["_bin"].min()), int(counts["_bin"].max())  # type: ignore[arg-type]
-    # A record with a broken time must not make a million rows. The first and the last window are cut off: no silence.
-    inner = pl.DataFrame({"_bin": range(first + 1, min(last, first + 100_000))}, schema={"_bin": pl.Int64})
-    grid = counts.select(PAIR).unique().join(inner, how="cross")
-    return grid.join(counts, on=[*PAIR, "_bin"], how="full", coalesce=True)
+def _cut() -> pl.Expr:
+    """Whether a reply has far less data than the port's replies to this checker have: it came late, or not whole."""
+    data = pl.col("bb") - (52 + _longer()) * pl.col("bp")
+    usual = data.filter(data > 24).quantile(USUAL).over("checker", "served")
+    return (data > 24) & (data < CUT * usual)
+
+
+def _late() -> pl.Expr:
+    """Whether a check took far longer than is usual there, where it has times of its own."""
+    took = (pl.col("until") - pl.col("start")).dt.total_milliseconds()
+    usual = took.median().over("checker", "served")
+    return ~pl.col("shared") & (took >= TIMES_AS_LONG * usual + LATE_MS)

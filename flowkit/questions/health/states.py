@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.health.outcomes import OUTCOMES, TIMES
+from flowkit.questions.health.outcomes import OUTCOMES
+from flowkit.questions.health.streaks import TIMES
 from flowkit.schema import TIME
 
 # AWS takes a target out after two failed checks in a row at the least: one alone changes nothing.
@@ -59,7 +60,9 @@ def runs(table: pl.LazyFrame) -> pl.LazyFrame:
     rows = rows.with_columns(state=pl.when(~brief).then("state"))
     rows = rows.with_columns(state=over(pl.col("state").forward_fill().backward_fill())).drop_nulls("state")
     last = [over(pl.col(name).shift(1)).alias(f"_{name}") for name in (*OUTCOMES, "checks", *TIMES, "state")]
-    rows = rows.with_columns(*last, _run=over(pl.col("state").rle_id())).with_columns(began=_began())
+    rows = rows.with_columns(*last, _run=over(pl.col("state").rle_id())).with_columns(
+        began=_began(), longest=over(_row())
+    )
     found = rows.group_by("target", "_run").agg(
         pl.col("state").first(),
         start=pl.col("began").sort_by("time").first(),
@@ -67,11 +70,20 @@ def runs(table: pl.LazyFrame) -> pl.LazyFrame:
         checks=pl.col("checks").sum().cast(pl.Int64),
         checkers=pl.col("checkers").explode().drop_nulls().n_unique().cast(pl.Int64),
         service=pl.col("service").sum().cast(pl.Int64),
+        failed_in_a_row=pl.col("longest").max().fill_null(0).cast(pl.Int64),
     )
     found = found.with_columns(pl.col("start").cum_max().over("target", order_by="_run"))
     end = pl.col("start").shift(-1).over("target", order_by="_run").fill_null(pl.col("closed"))
     found = found.with_columns(end=end).sort("target", "_run")
-    return found.select("target", "state", "start", "end", "checks", "checkers", "service")
+    return found.select("target", "state", "start", "end", "checks", "checkers", "service", "failed_in_a_row")
+
+
+def _row() -> pl.Expr:
+    """Return the failures in a row of a bin as its state has them: what ends a failing state lies in the bin after."""
+    longest, new = pl.col("longest").fill_null(0), pl.col("state") != pl.col("state").shift(1)
+    after = longest.shift(-1).fill_null(0)
+    failing = pl.col("state").is_in(["refused", "unreachable", "slow"])
+    return pl.when(failing).then(pl.max_horizontal(longest, after)).when(new).then(0).otherwise(longest)
 
 
 def _within(before: str = "") -> pl.Expr:
@@ -93,7 +105,8 @@ def _began() -> pl.Expr:
     opened = pl.col("opened")
     moment = pl.when(_share() < 1).then(_within()).when(_share("_") > 0).then(_within("_")).otherwise(opened)
     silent = pl.col("state") == "no checks seen"
-    # Slow checks come in no order among the others.
-    mixed = (pl.col("state") == "slow") | (pl.col("_state") == "slow")
-    moment = pl.when(silent).then(pl.col("_closed")).when(mixed).then(opened).otherwise(moment)
+    # Slow checks come in no order among the others: only one with a time of its own says when they began.
+    slow = pl.when(pl.col("first_slow") > opened).then("first_slow").otherwise(opened)
+    moment = pl.when(pl.col("_state") == "slow").then(opened).otherwise(moment)
+    moment = pl.when(silent).then(pl.col("_closed")).when(pl.col("state") == "slow").then(slow).otherwise(moment)
     return moment.fill_null(pl.col("time")).cast(TIME)
