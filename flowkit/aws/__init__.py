@@ -1,0 +1,52 @@
+"""The control plane: what AWS says about a load balancer and its flow logs, and setting them up.
+
+    balancer = fk.aws.load_balancer("orders")   # a name, an ARN or a DNS name; or a file that .save() wrote
+    balancer.save("nlb.json")                   # for a colleague without access: --context nlb.json
+
+Everything here only reads, but for `apply` on what `enable` and `disable` return. `answers` is pure: from the API's
+answers to `model`; `fetch` asks; `missing` judges; `context` saves and reads; `show` prints.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowkit.access import Access
+from flowkit.aws.model import FlowLog, Group, Interface, Listener, LoadBalancer, Target
+
+__all__ = ["Access", "FlowLog", "Group", "Interface", "Listener", "LoadBalancer", "Target", "load_balancer"]
+
+
+def load_balancer(nlb: str | Path | LoadBalancer, access: Access | None = None) -> LoadBalancer:
+    """Return a Network Load Balancer with its interfaces, listeners, targets, health checks and flow logs.
+
+    Parameters
+    ----------
+    nlb
+        Its name, ARN or DNS name; or the path (`.json`) of a context file, which needs neither AWS nor a network.
+    access
+        How to reach AWS; by default your session as boto3 finds it.
+
+    Raises
+    ------
+    AwsError
+        There is none of that name (those there are are named), or AWS refused to list it.
+    KnowledgeError
+        The context file cannot be read.
+    MissingExtraError
+        boto3 is not installed.
+
+    Examples
+    --------
+    `fk.aws.load_balancer("orders")` prints itself; `.knowledge` is what the split takes, `.flow_logs` what covers it,
+    `.missing` what an investigation will miss, `.save("nlb.json")` the file for those without access.
+    """
+    if isinstance(nlb, LoadBalancer):
+        return nlb
+    if isinstance(nlb, Path) or str(nlb).endswith(".json"):
+        from flowkit.aws import context
+
+        return context.read(nlb)
+    from flowkit.aws.fetch import fetch
+
+    return fetch(str(nlb), access or Access())
