@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowkit import charts
+    from flowkit import aws, charts
     from flowkit.bundled import samples
     from flowkit.case.case import Case
     from flowkit.case.load import load
@@ -53,6 +53,7 @@ __all__ = [
     "Explorer",
     "FlowkitError",
     "aggregation",
+    "aws",
     "charts",
     "findings",
     "health_changes",
@@ -69,8 +70,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "charts":
-        return import_module("flowkit.charts")
+    if name in ("aws", "charts"):
+        return import_module(f"flowkit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'flowkit' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -2,9 +2,12 @@
 
     balancer = fk.aws.load_balancer("orders")   # a name, an ARN or a DNS name; or a file that .save() wrote
     balancer.save("nlb.json")                   # for a colleague without access: --context nlb.json
+    plan = fk.aws.enable("orders", to="s3://bucket/flow-logs")   # what would be done, and what it would cost
+    plan.apply()                                                 # the one word that changes something
 
 Everything here only reads, but for `apply` on what `enable` and `disable` return. `answers` is pure: from the API's
-answers to `model`; `fetch` asks; `missing` judges; `context` saves and reads; `show` prints.
+answers to `model`; `fetch` asks; `missing` judges; `context` saves and reads; `show` prints. `enable` makes a `plan`
+out of a format (`recommended`), a place (`bucket`) and an estimate (`cost`); `alarm` writes a template.
 """
 
 from __future__ import annotations
@@ -12,9 +15,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowkit.access import Access
+from flowkit.aws.alarm import reject_alarm
+from flowkit.aws.enable import disable, enable
 from flowkit.aws.model import FlowLog, Group, Interface, Listener, LoadBalancer, Target
+from flowkit.aws.plan import Outcome, Plan
 
-__all__ = ["Access", "FlowLog", "Group", "Interface", "Listener", "LoadBalancer", "Target", "load_balancer"]
+__all__ = [
+    "Access",
+    "FlowLog",
+    "Group",
+    "Interface",
+    "Listener",
+    "LoadBalancer",
+    "Outcome",
+    "Plan",
+    "Target",
+    "disable",
+    "enable",
+    "load_balancer",
+    "reject_alarm",
+]
 
 
 def load_balancer(nlb: str | Path | LoadBalancer, access: Access | None = None) -> LoadBalancer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flowkit.aws.model import TRAFFIC, FlowLog, Group, Interface, Listener, LoadBalancer, Target
@@ -32,9 +32,13 @@ def balancer(answer: Answer) -> LoadBalancer:
         scheme=answer.get("Scheme", ""),
         state=answer.get("State", {}).get("Code", ""),
         vpc=answer.get("VpcId", ""),
-        created=answer.get("CreatedTime"),
+        created=_utc(answer.get("CreatedTime")),
         security_groups=tuple(answer.get("SecurityGroups") or ()),
     )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
 
 
 def interface(answer: Answer) -> Interface:
@@ -145,7 +149,7 @@ def flow_log(answer: Answer, nodes: Iterable[Interface], targets: Iterable[Inter
         traffic=answer.get("TrafficType", "ALL"),
         delivery=answer.get("DeliverLogsStatus", ""),
         error=answer.get("DeliverLogsErrorMessage", ""),
-        created=answer.get("CreationTime"),
+        created=_utc(answer.get("CreationTime")),
         file_format=options.get("FileFormat", "plain-text"),
         hive=bool(options.get("HiveCompatiblePartitions")),
         hourly=bool(options.get("PerHourPartition")),
@@ -214,7 +218,7 @@ def names(
     found: dict[tuple[str, str], Name] = {}
     for answer in interfaces:
         own, (name, kind) = interface(answer), _named(answer, tags)
-        begun = (answer.get("Attachment") or {}).get("AttachTime") or since.get(answer.get("Description", ""))
+        begun = _utc((answer.get("Attachment") or {}).get("AttachTime")) or since.get(answer.get("Description", ""))
         for address in (own.id, *own.addresses, *own.public):
             group = ends.pop(address, "")
             called = name or (f"target of {group}" if group else "")

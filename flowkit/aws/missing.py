@@ -20,26 +20,35 @@ def missing(balancer: LoadBalancer) -> Iterator[str]:
     """Yield in plain words what is missing for an investigation, the worst first."""
     logs = [log for log in balancer.flow_logs if log.covers]
     yield from _uncovered(balancer, logs)
-    for log in logs:
-        yield from (f"{log.id}: {said}" for said in gaps(log))
+    yield from _gaps(logs)
     yield from _differing(logs)
     yield from _unlogged(balancer, logs)
     yield from balancer.notes
 
 
+def _gaps(logs: list[FlowLog]) -> Iterator[str]:
+    """Yield what the flow logs cannot tell, said once for all that it is true of."""
+    said: dict[str, list[str]] = {}
+    for log in logs:
+        for why in gaps(log):
+            said.setdefault(why, []).append(log.id)
+    for why, ids in said.items():
+        yield f"{', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}: {why}"
+
+
 def gaps(log: FlowLog) -> Iterator[str]:
     """Yield what one flow log cannot tell, or does not do."""
     if log.delivery == "FAILED":
-        yield f"AWS fails to deliver it ({log.error or 'no reason given'}): what it should hold is lost"
+        yield f"delivery fails ({log.error or 'no reason given'}): its records are lost"
     if not log.readable:
-        yield f"it goes to {log.destination or log.kind}, where flowkit cannot read it"
+        yield f"goes to {log.destination or log.kind}, where flowkit cannot read"
     if log.traffic == "ACCEPT":
-        yield "it records ACCEPT only: what was refused is not in it"
+        yield "only ACCEPT is recorded: what was refused is not to be seen"
     if log.traffic == "REJECT":
-        yield "it records REJECT only: traffic that was let through, health checks included, is not in it"
+        yield "only REJECT is recorded: traffic that was let through, health checks included, is not to be seen"
     if log.interval_s > 60:
         yield (
-            f"its aggregation interval is {log.interval_s} s: a record can stand for {log.interval_s // 60} minutes, "
+            f"the aggregation interval is {log.interval_s} s: a record can stand for {log.interval_s // 60} minutes, "
             "and what lies within is not to be seen"
         )
     if log.fields:

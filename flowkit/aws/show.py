@@ -34,12 +34,19 @@ def page(balancer: LoadBalancer) -> str:
 
 
 def table(rows: list[tuple[str, str]]) -> str:
-    """Return labelled lines for the terminal, without what a terminal would obey; a label is said once."""
+    r"""Return labelled lines for the terminal, without what a terminal would obey; a label is said once.
+
+    >>> print(table([("call", "a\nb"), ("call", "c")]))
+    call  a
+          b
+          c
+    """
     width = max((len(label) for label, _ in rows), default=0)
-    said = ["", *(label for label, _ in rows)]
+    shown = [(label, line) for label, lines in rows for line in lines.splitlines() or [""]]
+    before = ["", *(label for label, _ in shown)]
     return "\n".join(
-        f"{'' if label == before else label:>{width}}  {clean(line)}".rstrip()
-        for before, (label, line) in zip(said, rows, strict=False)
+        f"{'' if label == last else label:>{width}}  {clean(line)}".rstrip()
+        for last, (label, line) in zip(before, shown, strict=False)
     )
 
 
@@ -55,7 +62,7 @@ def html_table(rows: list[tuple[str, str]], name: str) -> str:
 
 def clean(words: str) -> str:
     """Return words without what a terminal would obey."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in words)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
 
 
 def _listed(label: str, said: list[str]) -> Iterator[tuple[str, str]]:
