@@ -1,4 +1,4 @@
-"""The same calls for the shell: report, open, check.
+"""The same calls for the shell: report, open, check; those for the control plane stand in `cli_aws`.
 
 Nothing but argparse is imported at the top, so that `--help` answers at once.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flowkit import cli_aws
 from flowkit.errors import FlowkitError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ examples:
   flowkit open   logs/ --tz Asia/Tokyo
   flowkit check  'logs/**/*.log.gz'
   flowkit cache clear --older-than 30
+  flowkit nlb    orders -o nlb.json
+  flowkit enable orders --to s3://my-bucket/flow-logs
 """
 
 
@@ -60,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         "--duplicates", choices=("keep", "drop"), default="keep", help="second copies of a record (keep)"
     )
     _cache_command(commands)
+    cli_aws.add(commands)
     return parser
 
 
