@@ -28,7 +28,8 @@ COLUMNS = (
 SLACK = timedelta(seconds=60)
 """The times of a record may be up to 60 s off (VPC User Guide, "Flow log records")."""
 
-_LONGEST = 36
+# A label is one line of a chart, in which the name may be cut, never the address.
+_LINE, _LONGEST, _SHORTEST = 60, 36, 12
 _SPANS = (("first_seen", "last_seen"), ("start", "end"), ("time", "time"))
 
 
@@ -142,7 +143,7 @@ class Names:
     def label(self, value: str, first: datetime | None = None, last: datetime | None = None) -> str:
         """Return the value with its name before it, or as it is."""
         name = self.of(value, first, last)
-        return f"{_short(name)} {value}" if name else value
+        return f"{_short(name, _LINE - 1 - len(value))} {value}" if name else value
 
     def apply(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return a small table with the names before its addresses and interfaces, each for the time of its row.
@@ -200,5 +201,6 @@ def _clean(name: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(name)[:256]).split())
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def _short(name: str, room: int) -> str:
+    most = max(_SHORTEST, min(_LONGEST, room))
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -27,6 +27,7 @@ from flowkit import charts
 from flowkit.charts import Figure
 from flowkit.charts.figure import MIME
 from flowkit.errors import QuestionError, TimeError
+from flowkit.names import Name, Names
 from flowkit.schema import TIME
 
 ALL = {
@@ -350,3 +351,24 @@ def test_target_health_sums_the_checkers_and_counts_the_service_once() -> None:
 def test_target_health_without_a_failure_says_so() -> None:
     figure = charts.target_health(health_table().filter(pl.col("refused") + pl.col("unreachable") == 0))
     assert figure.title == "Target health: 1 target, no check failed"
+
+
+NAMES = Names([Name("10.0.0.1", "api-1"), Name("198.51.100.7", "scanner"), Name("eni-a", "orders eu-west-1a")])
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        (charts.peers(peers_table(), names=NAMES), "api-1 10.0.0.1"),
+        (charts.rejected(rejected_table(), names=NAMES), "scanner 198.51.100.7"),
+        (charts.coverage(coverage_table(), names=NAMES), "orders eu-west-1a eni-a"),
+        (charts.target_health(health_table("10.0.0.1:80"), names=NAMES), "api-1 10.0.0.1:80"),
+        (charts.timeline(timeline_table("10.0.0.1", column="srcaddr"), names=NAMES), "api-1 10.0.0.1"),
+        (charts.sizes(sizes_table("srcaddr", "10.0.0.1"), names=NAMES), "api-1 10.0.0.1"),
+    ],
+    ids=["peers", "rejected", "coverage", "target_health", "timeline", "sizes"],
+)
+def test_names_stand_before_addresses_in_every_chart_its_words_and_its_table(figure: Figure, shown: str) -> None:
+    assert shown in json.dumps(figure.spec)
+    assert shown in figure.alt
+    assert shown in str(figure.table.rows())

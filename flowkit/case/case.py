@@ -12,10 +12,12 @@ from typing import Any
 
 import polars as pl
 
+from flowkit.aws.model import LoadBalancer
 from flowkit.case import show
 from flowkit.case.cache import size_of
 from flowkit.case.coverage import coverage, named
 from flowkit.errors import SourceError
+from flowkit.names import Names
 from flowkit.split import Split
 from flowkit.times import Clock, clock
 from flowkit.windows import cuts
@@ -48,6 +50,10 @@ class Case:
     """Until when anything could have been delivered."""
     delay: timedelta | None = None
     """How long delivery took, where that could be measured."""
+    context: LoadBalancer | None = None
+    """The load balancer that was looked at, where one was named."""
+    names: Names = field(default_factory=Names)
+    """Names for addresses and interfaces; give them to a chart as `names=`."""
     shelf: Path | None = None
     """Where the cache keeps this source."""
     kept_in: TemporaryDirectory[str] | None = field(default=None)

@@ -9,6 +9,7 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
+from flowkit.names import Names
 from flowkit.times import Clock
 
 if TYPE_CHECKING:
@@ -30,18 +31,27 @@ _MEANING = {
 _TIPS = {"eni": "interface", "series": "state", "meaning": "meaning", "when": "time", "records": "records"}
 
 
-def coverage(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
+def coverage(
+    table: pl.LazyFrame | pl.DataFrame,
+    *,
+    tz: str = "UTC",
+    title: str | None = None,
+    names: Names | None = None,
+) -> Figure:
     """Return a strip of states over time for each interface of what `case.coverage()` returns, on the clock of `tz`.
 
     Where there are more than 60 interfaces, those with something missing are drawn first. Raises `QuestionError` on
     another table.
+    `names` are such as `case.names`: they stand before the addresses that they are known for.
 
     >>> from datetime import UTC, datetime
     >>> table = {"interface_id": ["eni-a"], "time": [datetime(2026, 5, 14, tzinfo=UTC)], "state": ["SKIPDATA"]}
     >>> coverage(pl.DataFrame({**table, "records": 1, "window_s": 60})).title
     'Coverage: data are missing on 1 of 1 interface'
     """
-    frame = collected(table, "interface_id", "time", "state", "records", "window_s").sort("interface_id", "time")
+    frame = collected(table, "interface_id", "time", "state", "records", "window_s", names=names).sort(
+        "interface_id", "time"
+    )
     at = clock_of(frame["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no interface has a record in this span", at=at)

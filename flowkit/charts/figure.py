@@ -12,6 +12,7 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.errors import QuestionError
+from flowkit.names import Names
 from flowkit.times import Clock, clock
 
 MIME = "application/vnd.flowkit.chart+json"
@@ -101,8 +102,8 @@ class Figure:
         return {"columns": columns, "rows": [list(row) for row in shown.rows()], "height": self.table.height}
 
 
-def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """Return the table in memory; the one place where charts collect.
+def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str, names: Names | None = None) -> pl.DataFrame:
+    """Return the table in memory, with names before its addresses; the one place where charts collect.
 
     Raises `QuestionError` where it is not the table that the chart draws.
     """
@@ -113,7 +114,7 @@ def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str) -> pl.DataFrame
             f"this chart draws the table of the question with its name, which has a column {missing[0]!r}; "
             f"this one has {', '.join(frame.columns)}"
         )
-    return frame
+    return names.apply(frame) if names else frame
 
 
 def clock_of(times: pl.Series, tz: str) -> Clock:

@@ -6,6 +6,7 @@ import polars as pl
 
 from flowkit.charts import ranked, style, words
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
+from flowkit.names import Names
 from flowkit.times import Clock
 
 _OWN = ("flows", "packets", "bytes", "first_seen", "last_seen", "share", "groups")
@@ -19,10 +20,17 @@ _TIPS = {
 }
 
 
-def peers(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
+def peers(
+    table: pl.LazyFrame | pl.DataFrame,
+    *,
+    tz: str = "UTC",
+    title: str | None = None,
+    names: Names | None = None,
+) -> Figure:
     """Return a bar for each row of what `flowkit.peers` returns, in its order and in what it is ranked by.
 
     Times in the tooltips are on the clock of `tz`. Raises `QuestionError` on another table.
+    `names` are such as `case.names`: they stand before the addresses that they are known for.
 
     >>> from datetime import UTC, datetime
     >>> at = datetime(2026, 5, 14, tzinfo=UTC)
@@ -30,7 +38,7 @@ def peers(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | N
     >>> peers(pl.DataFrame({**table, "first_seen": [at], "last_seen": [at]})).title
     'Top peers: 10.0.0.1 has 100 % of 900 B'
     """
-    frame = collected(table, *_OWN)
+    frame = collected(table, *_OWN, names=names)
     at = clock_of(frame["first_seen"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no flow records in this span", at=at)

@@ -9,6 +9,7 @@ import polars as pl
 
 from flowkit.charts import ranked, style, words
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
+from flowkit.names import Names
 from flowkit.times import Clock
 
 _OWN = ("reason", "flows", "packets", "bytes", "first_seen", "last_seen", "sources", "groups")
@@ -24,10 +25,17 @@ _TIPS = {
 }
 
 
-def rejected(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
+def rejected(
+    table: pl.LazyFrame | pl.DataFrame,
+    *,
+    tz: str = "UTC",
+    title: str | None = None,
+    names: Names | None = None,
+) -> Figure:
     """Return a bar of flows for each row of what `flowkit.rejected` returns; times are on the clock of `tz`.
 
     Raises `QuestionError` on another table.
+    `names` are such as `case.names`: they stand before the addresses that they are known for.
 
     >>> from datetime import UTC, datetime
     >>> at = datetime(2026, 5, 14, tzinfo=UTC)
@@ -35,7 +43,7 @@ def rejected(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str 
     >>> rejected(pl.DataFrame({**table, "first_seen": at, "last_seen": at, "sources": 1, "groups": 1})).title
     'Rejected: 3 flows, most from 198.51.100.7'
     """
-    frame = collected(table, *_OWN)
+    frame = collected(table, *_OWN, names=names)
     at = clock_of(frame["first_seen"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="nothing was rejected in this span", at=at)

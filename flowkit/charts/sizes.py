@@ -10,6 +10,7 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
+from flowkit.names import Names
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,6 +26,7 @@ def sizes(
     title: str | None = None,
     clusters: pl.LazyFrame | pl.DataFrame | None = None,
     measure: str = "bytes",
+    names: Names | None = None,
 ) -> Figure:
     """Return the histogram of record sizes, with a row for each value of the table's own column.
 
@@ -41,13 +43,15 @@ def sizes(
         `case.split.clusters`: the health checks' ranges of bytes are shaded.
     measure
         What the table measures: "bytes" or "packets".
+    names
+        Names to stand before the addresses they are known for, such as `case.names`.
 
     Raises `QuestionError` on another table.
 
     >>> sizes(pl.DataFrame({"low": [164, 9000], "high": [164, 9390], "flows": [500, 20]})).title
     'Record sizes: 520 flows, 164 to 9,390 B'
     """
-    frame = collected(table, "low", "high", "flows")
+    frame = collected(table, "low", "high", "flows", names=names)
     by = next((name for name in frame.columns if name not in ("low", "high", "flows")), "")
     series = pl.col(by).cast(pl.String).fill_null("-") if by else pl.lit("all")
     placed = frame.filter(pl.col("low") > 0).select("low", "high", "flows", series=series)

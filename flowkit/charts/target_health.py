@@ -10,6 +10,7 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
+from flowkit.names import Names
 from flowkit.times import Clock
 
 if TYPE_CHECKING:
@@ -25,19 +26,26 @@ _FILLED = {"answered": 0.92, "slow": 0.92, "refused": 0.64, "unreachable": 0.36}
 _MOST = 24
 
 
-def target_health(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
+def target_health(
+    table: pl.LazyFrame | pl.DataFrame,
+    *,
+    tz: str = "UTC",
+    title: str | None = None,
+    names: Names | None = None,
+) -> Figure:
     """Return for each target the load balancer's checks over time, and its service beside them.
 
     `table` is what `flowkit.target_health` returns; the checkers of a target are summed. All rows share one scale for
     checks and one for service. Where there are more than 24 targets, those that failed most are drawn. Times are on the
     clock of `tz`. Raises `QuestionError` on another table.
+    `names` are such as `case.names`: they stand before the addresses that they are known for.
 
     >>> from datetime import UTC, datetime
     >>> table = {"target": ["10.0.0.2:80"], "time": [datetime(2026, 5, 14, tzinfo=UTC)], "answered": 2, "refused": 10}
     >>> target_health(pl.DataFrame({**table, "slow": 0, "unreachable": 0, "service": 7})).title
     'Target health: 1 of 1 target failed checks: 10.0.0.2:80, 00:00 to 00:01'
     """
-    frame = collected(table, "target", "time", *_STATES, "service")
+    frame = collected(table, "target", "time", *_STATES, "service", names=names)
     at = clock_of(frame["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no health checks were found in this span", at=at)
@@ -89,7 +97,7 @@ class _Health:
     @property
     def spoken(self) -> str:
         each = f"Bars of health checks in each {words.lasting(self.width)} and a line of service connections"
-        rows = [words.sentence(self.details(target)) for target in self.targets]
+        rows = [f"{self.details(target)}." for target in self.targets]
         return " ".join((f"{each}, for {words.count(self.number, 'target')}, {self.at.label}.", *rows))
 
     def details(self, target: str) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 from flowkit.charts import style, words
 from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
 from flowkit.errors import QuestionError
+from flowkit.names import Names
 from flowkit.times import Clock
 
 _MEASURES = ("flows", "packets", "bytes")
@@ -26,6 +27,7 @@ def timeline(
     windows: pl.LazyFrame | pl.DataFrame | None = None,
     every: timedelta | None = None,
     zoom: bool = True,
+    names: Names | None = None,
 ) -> Figure:
     """Return bars of what flowed in each bin, stacked by the table's own column where it has one.
 
@@ -43,6 +45,8 @@ def timeline(
         The length of a bin, where it cannot be read off the times.
     zoom
         Whether the time axis zooms, with shift and the wheel; False leaves the axis to a brush of your own.
+    names
+        Names to stand before the addresses they are known for, such as `case.names`.
 
     Raises `QuestionError` on another table or an unknown measure.
 
@@ -53,7 +57,7 @@ def timeline(
     """
     if measure not in _MEASURES:
         raise QuestionError(f"measure={measure!r} is not known: choose one of {', '.join(map(repr, _MEASURES))}")
-    frame = collected(table, "time", *_MEASURES)
+    frame = collected(table, "time", *_MEASURES, names=names)
     by = next((name for name in frame.columns if name not in _OWN), "")
     series = pl.col(by).cast(pl.String).fill_null("-") if by else pl.lit(measure)
     placed = frame.drop_nulls("time").select("time", series.alias("series"), pl.col(measure).alias("n"))

@@ -79,7 +79,7 @@ def _health(case: Case) -> Iterator[str]:
         if all(row["state"] == "answering" for row in rows):
             steady += 1
         else:
-            yield f"{target} {_story(rows, case)}."
+            yield f"{case.names.label(target, rows[0]['start'], rows[-1]['end'])} {_story(rows, case)}."
     if steady:
         others = "other target" if steady < changes["target"].n_unique() else "target"
         yield f"{_count(steady, others)} answered health checks all along."
@@ -116,9 +116,10 @@ def _rejects(case: Case) -> Iterator[str]:
         return
     first = table.row(0, named=True)
     since, until = (_time(first[c], case) for c in ("first_seen", "last_seen"))
+    who = case.names.label(first["srcaddr"], first["first_seen"], first["last_seen"])
     yield (
         f"{_count(total, 'flow')} {'was' if total == 1 else 'were'} rejected, most of them ({first['flows']:,}) "
-        f"from {first['srcaddr']}, {since} to {until} ({first['reason']})."
+        f"from {who}, {since} to {until} ({first['reason']})."
     )
 
 

@@ -69,13 +69,14 @@ class Explorer:
 
     def __init__(self, case: Case | pl.LazyFrame, *, tz: str | None = None) -> None:
         self._all = case if isinstance(case, pl.LazyFrame) else case.flows
+        self._names = None if isinstance(case, pl.LazyFrame) else case.names
         self._facts = look(self._all)
         self._span = _span(case, self._facts, tz)
         self.controls = Controls(self._facts, self._span)
         self.note = W.HTML()
         self._quiet = False
         self._view = View(vantage=self.controls.vantage.value, by=self.controls.by.value)
-        self.picture = draw(self._all, self._view, self._span)
+        self.picture = draw(self._all, self._view, self._span, names=self._names)
         self._follow()
         self._listen()
 
@@ -168,7 +169,7 @@ class Explorer:
             if view != self._view:
                 self._view = view
                 self.note.value = _status("Counting …")
-                self.picture = draw(self._all, view, self._span, number=self.picture.number + 1)
+                self.picture = draw(self._all, view, self._span, number=self.picture.number + 1, names=self._names)
             self._follow()
         except Exception as error:  # what a callback raises is seen by nobody
             self.note.value = _alert(error)

@@ -14,6 +14,7 @@ import polars as pl
 from flowkit import charts, questions
 from flowkit.charts import Figure
 from flowkit.charts.style import INK
+from flowkit.names import Names
 from flowkit.widgets.span import Span
 from flowkit.widgets.view import ALL, View
 
@@ -78,26 +79,31 @@ class Picture:
         return {"name": DRAWN, "select": fixed, "views": ["timeline"], "value": [{DRAWN: self.number}]}
 
 
-def draw(flows: pl.LazyFrame, view: View, span: Span, *, number: int = 0) -> Picture:
+def draw(flows: pl.LazyFrame, view: View, span: Span, *, number: int = 0, names: Names | None = None) -> Picture:
     """Return the picture of a view: the timeline of the whole span, the rest of the view's time range.
 
     This is where a panel collects: three small tables and a count, in one go.
     """
-    names = flows.collect_schema().names()
+    columns = flows.collect_schema().names()
     whole, chosen = view.filter_but_time(flows), view.filter(flows)
     # The view has filtered by its vantage already, so the questions take all that is left.
     tables = [
         questions.timeline(whole, every=f"{span.minutes}m", by=view.by, vantage=ALL),
-        questions.sizes(chosen, by=_colours(view.by, names), measure=_size(view), protocol=None, vantage=ALL),
-        questions.peers(chosen, by=_who(view.by, names), n=view.top, rank=view.measure, vantage=ALL),
+        questions.sizes(chosen, by=_colours(view.by, columns), measure=_size(view), protocol=None, vantage=ALL),
+        questions.peers(chosen, by=_who(view.by, columns), n=view.top, rank=view.measure, vantage=ALL),
     ]
     when, sizes, peers, rows = pl.collect_all([*tables, chosen.select(pl.len())], engine="streaming")
     when, peers = (table.with_columns(vantage=pl.lit(view.vantage)) for table in (when, peers))
     tz, step = span.clock.tz, timedelta(minutes=span.minutes)
-    timeline = charts.timeline(when, tz=tz, measure=view.measure, every=step, zoom=False)
+    timeline = charts.timeline(when, tz=tz, measure=view.measure, every=step, zoom=False, names=names)
     brush = span.to_brush((view.start, view.end), timeline.clock)
     return Picture(
-        timeline, charts.sizes(sizes, measure=_size(view)), charts.peers(peers, tz=tz), rows.item(), number, brush
+        timeline,
+        charts.sizes(sizes, measure=_size(view), names=names),
+        charts.peers(peers, tz=tz, names=names),
+        rows.item(),
+        number,
+        brush,
     )
 
 
