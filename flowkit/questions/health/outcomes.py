@@ -165,8 +165,6 @@ def _silent() -> pl.Expr:
 def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
     """Return the checks with `outcome` and `n`, how many checks the connection holds (a port may come back)."""
     silent = _silent()
-    # Segments sent again add some to a check's packets; another check adds as many again.
-    several = (pl.col("fp") / pl.col("usual").clip(1) + 0.25).floor().clip(1)
     # Nothing but ACKs and FINs, of 52 bytes or 40 each, is the rest of a connection and no check.
     rest = ~silent & _each().is_in([40.0, 52.0])
     data = pl.col("answer") - 60 * pl.col("usual")
@@ -176,12 +174,17 @@ def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("unreachable"))
         .when(silent)
         .then(pl.lit("refused"))
-        .when(dumb | (~silent & (_cut() | (_late() & (several == 1)))))
+        .when(dumb | (~silent & (_cut() | _late()) & (_several() == 1)))
         .then(pl.lit("slow"))
         .otherwise(pl.lit("answered"))
     )
-    n = pl.when(outcome == "refused").then("fp").when(outcome == "unreachable").then(1).otherwise(several)
+    n = pl.when(outcome == "refused").then("fp").when(outcome == "unreachable").then(1).otherwise(_several())
     return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64))
+
+
+def _several() -> pl.Expr:
+    """Return how many checks a connection is, where a port comes back: segments sent again add less than a check."""
+    return (pl.col("fp") / pl.col("usual").clip(1) + 0.25).floor().clip(1)
 
 
 def _cut() -> pl.Expr:
@@ -192,7 +195,7 @@ def _cut() -> pl.Expr:
 
 
 def _late() -> pl.Expr:
-    """Whether a check took far longer than is usual there, where it has times of its own."""
+    """Whether a check took far longer than is usual there, where each has times of its own and a port is one check."""
     took = (pl.col("until") - pl.col("start")).dt.total_milliseconds()
     usual = took.median().over("checker", "served")
-    return ~pl.col("shared") & (took >= TIMES_AS_LONG * usual + LATE_MS)
+    return ~pl.col("shared") & (usual < LATE_MS) & (took >= TIMES_AS_LONG * usual + LATE_MS)
