@@ -71,18 +71,18 @@ def changes(flows: pl.LazyFrame) -> list[tuple[str, str, float]]:
 def test_each_outcome_is_counted_by_target_checker_and_minute() -> None:
     flows = frame(check(0, ANSWERED), check(10, ANSWERED), check(20, SLOW), check(30, REFUSED), check(40, LOST))
     assert target_health(flows).collect().rows() == [
-        (f"{TARGET}:80", NODES[0], START, 2, 1, 1, 1, 5, 0, "answering", 3, None),
+        (f"{TARGET}:80", NODES[0], START, 2, 1, 1, 1, 5, 0, 0, "answering", 3, None),
     ]
 
 
 def test_the_columns_and_their_types_are_as_promised() -> None:
     schema = target_health(frame(check(0, ANSWERED))).collect_schema()
     assert schema.names() == [
-        "target", "checker", "time", "answered", "slow", "refused", "unreachable", "checks", "service", "state",
-        "failed_in_a_row", "lb_state",
+        "target", "checker", "time", "answered", "slow", "refused", "unreachable", "checks", "service",
+        "service_failed", "state", "failed_in_a_row", "lb_state",
     ]  # fmt: skip
     assert schema["time"] == pl.Datetime("ms", "UTC")
-    assert {schema[name] for name in schema.names()[3:9]} == {pl.UInt32}
+    assert {schema[name] for name in schema.names()[3:10]} == {pl.UInt32}
 
 
 def test_an_outage_is_told_from_its_first_refusal_to_its_end() -> None:
@@ -214,6 +214,22 @@ def test_a_check_that_takes_three_seconds_longer_than_is_usual_is_slow_where_tim
     late = ({**record, "end": record["end"] + timedelta(seconds=4)} for record in check(185, ANSWERED))
     found = target_health(frame(story((0, 3, ANSWERED)), late, story((3.2, 5, ANSWERED)))).collect()
     assert found["slow"].sum() == 1
+
+
+def test_service_that_was_refused_is_counted_as_failed() -> None:
+    visits = (check(125 + tick, REFUSED, node="203.0.113.7", kind="service") for tick in range(3))
+    flows = frame(story((0, 2, ANSWERED), (2, 4, REFUSED)), check(5, (5, 400, 5, 900), kind="service"), *visits)
+    changes = health_changes(flows).collect()
+    assert changes.select("state", "service", "service_failed").rows() == [("answering", 1, 0), ("refused", 3, 3)]
+
+
+def test_service_beside_a_health_check_port_of_its_own_is_what_goes_to_the_address() -> None:
+    """Checks go to port 80, clients to port 443."""
+    visits = frame(*(check(5 + tick, (5, 400, 5, 900), kind="service") for tick in range(4))).with_columns(
+        pl.col("srcport", "dstport").replace(80, 443)
+    )
+    flows = pl.concat([frame(story((0, 1, ANSWERED))), visits])
+    assert target_health(flows).collect()["service"].to_list() == [4, 4]
 
 
 def test_ipv6_targets_are_written_in_brackets() -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import re
-
 import polars as pl
 
-from flowkit.errors import QuestionError
 from flowkit.knowledge import Groups, TargetGroup, knowledge
-from flowkit.questions.aggregation import aggregation
-from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, end, told
+from flowkit.questions.health.bins import timed
+from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, told
+from flowkit.questions.health.service import served
 from flowkit.questions.health.states import runs, states
 from flowkit.questions.health.streaks import COUNTED, TIMES, TURNS, counted
 from flowkit.questions.shared import require, seen_from
 from flowkit.schema import TIME
 
 _NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def target_health(
@@ -40,7 +36,8 @@ def target_health(
     Columns `target` ("10.0.1.102:80", IPv6 "[fd00::1]:80"), `checker` (its address), `time` (start of the bin), the
     checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come, not
     whole or not in time), `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum;
-    `service`, the records of service towards the target; `state`: "answering", "slow", "refused", "unreachable" or
+    `service`, the records of service towards the target, and `service_failed`, those that were refused or not
+    answered; `state`: "answering", "slow", "refused", "unreachable" or
     "no checks seen"; `failed_in_a_row`, the checks that had failed in a row at the end of the bin; `lb_state`:
     "healthy" or "unhealthy" by this checker's count against the thresholds, null where they are not known. Sorted by
     target, checker, time. A bin in which no check was due keeps the state before it.
@@ -64,8 +61,8 @@ def target_health(
     >>> target_health(flows).select("target", "checker", "answered", "refused", "failed_in_a_row").collect().rows()
     [('10.0.1.1:80', '10.0.0.9', 1, 1, 1)]
     """
-    health = _health(flows, every, knowledge(target_groups=target_groups).target_groups)
-    counts = [pl.col(name).cast(pl.UInt32) for name in (*OUTCOMES, "checks", "service")]
+    health = seen_health(flows, every, knowledge(target_groups=target_groups).target_groups)
+    counts = [pl.col(name).cast(pl.UInt32) for name in (*OUTCOMES, "checks", "service", "service_failed")]
     streak = pl.col("failed_in_a_row").cast(pl.UInt32)
     return health.select(*PAIR, "time", *counts, "state", streak, "lb_state").sort(*PAIR, "time")
 
@@ -78,10 +75,10 @@ def health_changes(flows: pl.LazyFrame, *, target_groups: Groups | None = None) 
 
     Returns
     -------
-    Columns `target`, `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service` (records of
-    service towards the target meanwhile), `failed_in_a_row` (the most that one checker saw); and, where thresholds are
-    known, `unhealthy_at` and `healthy_at`: when a checker's count first took the target out, or back in. Sorted by
-    target and start. Raises like `target_health`.
+    Columns `target`, `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service` and
+    `service_failed` (records of service towards the target meanwhile), `failed_in_a_row` (the most that one checker
+    saw); and, where thresholds are known, `unhealthy_at` and `healthy_at`: when a checker's count first took the target
+    out, or back in. Sorted by target and start. Raises like `target_health`.
 
     >>> from datetime import UTC, datetime
     >>> flows = pl.LazyFrame({"interface_id": "eni-a", "protocol": 6, "kind": "health-check", "srcaddr": "10.0.0.9",
@@ -92,10 +89,10 @@ def health_changes(flows: pl.LazyFrame, *, target_groups: Groups | None = None) 
     >>> health_changes(flows).select("target", "state", pl.col("start").dt.minute()).collect().rows()
     [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
-    health = _health(flows, None, knowledge(target_groups=target_groups).target_groups)
+    health = seen_health(flows, None, knowledge(target_groups=target_groups).target_groups)
     whole = health.group_by("target", "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
-        *(pl.col(name).max() for name in ("service", "closed", "longest")),
+        *(pl.col(name).max() for name in ("service", "service_failed", "closed", "longest")),
         pl.col(*TIMES[:-1]).min(),
         checkers=pl.col("checker").filter(pl.col("checks") > 0),
     )
@@ -113,11 +110,12 @@ def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame) -> pl.LazyFrame:
     return found.sort("target", "start")
 
 
-def _health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:
+def seen_health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:
+    """Return the checks of each target by each checker and bin, with all that the questions here are made of."""
     require(flows, _NEEDED)
     seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
-    timed = _timed(seen.select(*_NEEDED), flows, every)
-    checks = connections(timed.filter(pl.col("kind") != "service"))
+    records = timed(seen.select(*_NEEDED), flows, every)
+    checks = connections(records.filter(pl.col("kind") != "service"))
 
     def count(found: pl.DataFrame) -> pl.DataFrame:
         width = pl.lit(found["_width"].first(), dtype=pl.Int64)
@@ -126,45 +124,7 @@ def _health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, .
     # From here on a row a check: worked out eagerly, when the query runs.
     schema = pl.Schema({**COUNTED, "_width": pl.Int64()})
     pushed = {f"{what}_pushdown": False for what in ("predicate", "projection", "slice")}
-    found = checks.map_batches(count, schema=schema, **pushed)
-    served = timed.filter(pl.col("kind") == "service").group_by("_bin", target=end("dst")).agg(service=pl.len())
-    whole = found.join(served, on=["target", "_bin"], how="left")
+    whole = served(checks.map_batches(count, schema=schema, **pushed), records)
     time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
-    service = pl.col("service").fill_null(0).cast(pl.Int64)
-    whole = whole.with_columns(service, time=time, checks=pl.sum_horizontal(OUTCOMES))
-    return states(whole, PAIR).drop("_bin", "_width")
-
-
-def _timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
-    """Return the records with `_bin` (of the middle, which its window contains), `_width` (ms), and `shared`."""
-    middle = (pl.col("start").dt.epoch("ms") + pl.col("end").dt.epoch("ms")) // 2
-    windows = aggregation(flows)
-    if every is not None:
-        seen = seen.with_columns(_width=pl.lit(_millis(every))).with_columns(_bin=middle // pl.col("_width"))
-        return seen.join(_shared(windows), on="interface_id", how="left", nulls_equal=True)
-    # The widest window among the interfaces: a bin that holds whole windows of all. Where nothing tells, a minute.
-    width = windows.select(_width=pl.col("window_s").max().fill_null(60).cast(pl.Int64) * 1000)
-    seen = seen.join(width, how="cross")
-    # Windows that all records of an interface share have a grid of their own, and each is a bin.
-    angle = middle % pl.col("_width") * (2 * math.pi) / pl.col("_width")
-    mean = pl.arctan2(angle.sin().sum(), angle.cos().sum()) / (2 * math.pi) * pl.col("_width").first()
-    centre = (
-        seen.group_by("interface_id").agg(_centre=mean).join(windows.filter("shared"), on="interface_id", how="semi")
-    )
-    seen = seen.join(centre, on="interface_id", how="left")
-    nearest = ((middle - pl.col("_centre") + pl.col("_width") / 2) // pl.col("_width")).cast(pl.Int64)
-    seen = seen.with_columns(
-        _bin=pl.coalesce(nearest, middle // pl.col("_width")), shared=pl.col("_centre").is_not_null()
-    )
-    return seen.drop("_centre")
-
-
-def _shared(windows: pl.LazyFrame) -> pl.LazyFrame:
-    return windows.select("interface_id", pl.col("shared").fill_null(value=False))
-
-
-def _millis(every: str) -> int:
-    match = re.fullmatch(r"(\d+)([smhd])", every)
-    if not match or int(match[1]) == 0:
-        raise QuestionError(f"every={every!r} is no length of time: write it as '30s', '1m', '5m' or '1h'")
-    return int(match[1]) * _UNITS[match[2]]
+    whole = whole.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES))
+    return states(whole, PAIR)

@@ -13,6 +13,7 @@ TOLD = {
     **dict.fromkeys(PAIR, pl.String()),
     "_bin": pl.Int64(),
     "shared": pl.Boolean(),
+    "sure": pl.Boolean(),
     "start": TIME,
     "end": TIME,
     "outcome": pl.String(),
@@ -57,7 +58,7 @@ def _shown(address: pl.Expr, port: pl.Expr) -> pl.Expr:
 
 
 def told(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the checks: target, checker, _bin, shared, start, end, outcome, and n, how many the row stands for."""
+    """Return the checks: target, checker, _bin, shared, sure, start, end, outcome, and n, how many it is."""
     if found.is_empty():
         return pl.DataFrame(schema=TOLD)
     each = _outcomes(_joined(_sided(found)))

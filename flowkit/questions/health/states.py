@@ -70,12 +70,15 @@ def runs(table: pl.LazyFrame) -> pl.LazyFrame:
         checks=pl.col("checks").sum().cast(pl.Int64),
         checkers=pl.col("checkers").explode().drop_nulls().n_unique().cast(pl.Int64),
         service=pl.col("service").sum().cast(pl.Int64),
+        service_failed=pl.col("service_failed").sum().cast(pl.Int64),
         failed_in_a_row=pl.col("longest").max().fill_null(0).cast(pl.Int64),
     )
     found = found.with_columns(pl.col("start").cum_max().over("target", order_by="_run"))
     end = pl.col("start").shift(-1).over("target", order_by="_run").fill_null(pl.col("closed"))
     found = found.with_columns(end=end).sort("target", "_run")
-    return found.select("target", "state", "start", "end", "checks", "checkers", "service", "failed_in_a_row")
+    return found.select(
+        "target", "state", "start", "end", "checks", "checkers", "service", "service_failed", "failed_in_a_row"
+    )
 
 
 def _row() -> pl.Expr:

@@ -17,6 +17,7 @@ COUNTED = {
     "_bin": pl.Int64(),
     **dict.fromkeys(OUTCOMES, pl.Int64()),
     **dict.fromkeys(TIMES, TIME),
+    "borrowed": pl.Int64(),
     "failed_in_a_row": pl.Int64(),
     "longest": pl.Int64(),
     "lb_state": pl.String(),
@@ -40,13 +41,14 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
         *(start.filter(outcome == name).min().alias(f"first_{name}") for name in OUTCOMES),
         opened=start.min(),
         closed=pl.col("end").max(),
+        borrowed=n.filter(~pl.col("sure")).sum(),
         failed_in_a_row=pl.col("failures").last(),
         longest=pl.col("failures").max(),
         lb_state=pl.col("lb_state").last(),
         unhealthy_at=pl.col("at").filter(pl.col("turned") == "unhealthy").first(),
         healthy_at=pl.col("at").filter(pl.col("turned") == "healthy").first(),
     )
-    whole = _every_bin(counts).with_columns(pl.col(*OUTCOMES).fill_null(0))
+    whole = _every_bin(counts).with_columns(pl.col(*OUTCOMES, "borrowed").fill_null(0))
     kept = [pl.col(name).forward_fill().over(PAIR, order_by="_bin") for name in ("failed_in_a_row", "lb_state")]
     return whole.with_columns(kept).select(list(COUNTED)).cast(pl.Schema(COUNTED))
 
