@@ -87,9 +87,13 @@ class Account:
 
     def _note(self, path: str) -> str:
         bad, unknown = self.lines[path, "malformed"], self.form.unknown
+        unsaid = self.lines[path, "NODATA"] if "log-status" not in self.form.names else 0
         said = [
             self.notes.get(path, ""),
             f"fields flowkit does not know, kept as text: {', '.join(unknown)}" if unknown else "",
+            f"without log-status, {unsaid:,} records that hold nothing count as NODATA: SKIPDATA looks the same"
+            if unsaid
+            else "",
             f"{bad:,} malformed lines, the first {KEPT:,} of them in the quarantine" if bad > KEPT else "",
         ]
         return "; ".join(filter(None, said))

@@ -2,13 +2,14 @@
 
 The text is taken in blocks of whole lines, so memory stays flat whatever the file's size. polars reads a block's words
 in one go; only the lines that are no records as they stand get a second look, in which what can be mended is: spaces
-too many, a byte order mark, text of another program before the record.
+too many, a byte order mark, `80.0` for a number, text of another program before the record.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import pairwise
@@ -18,9 +19,9 @@ import polars as pl
 
 from flowkit.formats import wrapped
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
-from flowkit.formats.form import LATEST, MILLIS, Format, fits, is_time, sure
+from flowkit.formats.form import LATEST, MILLIS, Format, fits, implied_status, is_time, sure
 from flowkit.formats.pieces import BLANK, HEADER, Block, blocks
-from flowkit.schema import FIELDS, STATUSES, TIME, canonical, field_of, is_header
+from flowkit.schema import DEFAULT, FIELDS, STATUSES, TGW_DEFAULT, TIME, canonical, field_of, is_header
 
 NO_HEADER = "it names fields, but what follows does not hold them"
 TWICE = "it is a header that names a field twice"
@@ -40,7 +41,7 @@ def read_careful(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     reader = _Reader(path, form, wanted)
     for block in wrapped.blocks(path, form, notes) if form.kind in ("csv", "json") else blocks(path, notes):
         yield from reader.read(block)
-    last = reader.batch(None, [])
+    last = reader.batch([], [])
     words = "; ".join(filter(None, [notes.get(path), *reader.notes()]))
     last.notes = {path: words} if words else {}
     yield last
@@ -66,6 +67,7 @@ class _Reader:
     form: Format
     wanted: Wanted
     glued: int = 0
+    seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
     sample: str = ""
     left_out: dict[str, None] = field(default_factory=dict)
 
@@ -82,26 +84,41 @@ class _Reader:
         if len(bad) > _MANY and (tidy := _tidy(block)):
             yield from self.read(tidy)
             return
+        bad, others = self._others(block, bad, faults)
         odd = [_look(n, line, faults.get(n), self.form) for n, line in zip(bad, _texts(block, bad), strict=True)]
         headers = [o for o in odd if o.reason == HEADER]
-        others = [o for o in headers if tuple(o.words) != self.form.names]
-        if not others:
-            yield self.batch(first if len(bad) < block.count else None, odd)
-        elif false := [o for o in others if not _followed(o, block)]:
+        foreign = [o for o in headers if tuple(o.words) != self.form.names]
+        if not foreign:
+            sound = [self._records(first, self.form)] if first["_good"].any() else []
+            yield self.batch([*sound, *others], odd)
+        elif false := [o for o in foreign if not _followed(o, block)]:
             # A line of another program, made of words that are names of fields.
             yield from self.read(replace(block, faults=faults | dict.fromkeys([o.number for o in false], NO_HEADER)))
         else:
             yield from self._parts(block, headers)
 
-    def batch(self, first: pl.DataFrame | None, odd: Sequence[_Odd]) -> Batch:
+    def _others(self, block: Block, bad: list[int], faults: Mapping[int, str]) -> tuple[list[int], list[pl.DataFrame]]:
+        """Return which lines are bad in each format they may be of, and the records of those that are not."""
+        found = []
+        for names in self.form.also if bad else ():
+            form = replace(self.form, names=names)
+            tried = [n for n in bad if n not in faults]
+            judged = _judged(_words(b"\n".join(_texts(block, tried)), form), form)
+            if judged.height == len(tried) and (count := judged["_good"].sum()):
+                found.append(self._records(judged, form))
+                self.seen[names] += count
+                good = {tried[i] for i in judged["_good"].arg_true()}
+                bad = [n for n in bad if n not in good]
+        return bad, found
+
+    def batch(self, good: Sequence[pl.DataFrame], odd: Sequence[_Odd]) -> Batch:
         """Return the good lines' records, then those of the lines that could be mended, and what the others are."""
         headers, blanks = (sum(o.reason == sort for o in odd) for sort in (HEADER, BLANK))
         known = [(o.number, o.reason, o.text[:_CUT]) for o in odd if o.reason and o.reason != HEADER]
         second = _mended([o for o in odd if o.reason is None], self.form)
         self._note_glued(second.filter("_good"))
-        frames = [self._records(second), *([] if first is None else [self._records(first)])]
         return Batch(
-            pl.concat(reversed(frames)),
+            pl.concat([*good, self._records(second, self.form)], how="diagonal"),
             headers={self.path: headers},
             blanks={self.path: blanks},
             quarantine=_quarantine(self.path, [*known, *_reasons(second.filter(~pl.col("_good")), self.form)]),
@@ -109,12 +126,15 @@ class _Reader:
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be said of the object's lines."""
+        for names, count in self.seen.items():
+            known = {DEFAULT: "the default format", TGW_DEFAULT: "the transit gateway's default format"}
+            yield f"{_many(count, 'record')} of another format: {known.get(names, 'the fields given')}"
         if self.glued:
             first = f"the first of them {self.sample!r}"
             yield f"{_many(self.glued, 'line')} had other text before the record, which was left out: {first}"
         if self.left_out:
             left = ", ".join(self.left_out)
-            yield f"a header inside it names {left}: flowkit.load keeps what flowkit.scan leaves out"
+            yield f"a header or a format inside it has {left}: flowkit.load keeps what flowkit.scan leaves out"
 
     def _parts(self, block: Block, headers: Sequence[_Odd]) -> Iterator[Batch]:
         lines = block.data.split(b"\n")
@@ -142,13 +162,13 @@ class _Reader:
         self.glued += glued.len()
         self.sample = self.sample or (glued[0][:_CUT] if glued.len() else "")
 
-    def _records(self, judged: pl.DataFrame) -> pl.DataFrame:
-        frame = judged.lazy().filter("_good").select(_values(self.form)).with_columns(object=pl.lit(self.path))
-        if "log-status" not in self.form.names:
-            frame = frame.with_columns(log_status=pl.lit("OK"))
+    def _records(self, judged: pl.DataFrame, form: Format) -> pl.DataFrame:
+        frame = judged.lazy().filter("_good").select(_values(form)).with_columns(object=pl.lit(self.path))
+        if "log-status" not in form.names:
+            frame = frame.with_columns(log_status=implied_status(form.columns))
         if not self.wanted.open:
-            self.left_out |= dict.fromkeys(c for c in self.form.columns if c not in self.wanted.types)
-        return self.wanted(frame, [*self.form.columns, "log_status", "object"]).collect()
+            self.left_out |= dict.fromkeys(c for c in form.columns if c not in self.wanted.types)
+        return self.wanted(frame, [*form.columns, "log_status", "object"]).collect()
 
 
 def _followed(header: _Odd, block: Block) -> bool:
@@ -286,7 +306,9 @@ def _mended(odd: Sequence[_Odd], form: Format) -> pl.DataFrame:
     words = {c: [row[i] for row in rows] for i, c in enumerate(form.columns)}
     lead = {f"_lead{i}": ["-"] * len(odd) for i in range(form.lead)}
     blank = {**lead, **words, "_more": [None] * len(odd)}
-    frame = _judged(pl.DataFrame(blank, schema=dict.fromkeys(blank, pl.String)), form)
+    numbers = [c for c in form.columns if field_of(c).raw != pl.String]
+    whole = pl.col(numbers).str.replace(r"^(\d+)\.0+$", "$1")  # pandas makes 25238.0 of 25238.
+    frame = _judged(pl.DataFrame(blank, schema=dict.fromkeys(blank, pl.String)).with_columns(whole), form)
     return frame.with_columns(
         pl.Series("_line", [o.number for o in odd], pl.Int64),
         pl.Series("_text", [o.text for o in odd], pl.String),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
 
 from flowkit.errors import FormatError
-from flowkit.formats.form import Format, choose, unit
+from flowkit.formats.form import GIVEN, Format, candidates, choose, sure, unit
 from flowkit.formats.packed import local
 from flowkit.formats.pieces import beginning, head
 from flowkit.formats.wrapped import csvs, jsons
@@ -27,6 +28,21 @@ def detect(path: str, fields: Sequence[str] | None = None) -> Format:
     Raises `FormatError` with what was seen where it is no flow log, and `SourceError` where it cannot be read.
     """
     given = tuple(fields) if fields else None
+    form = _detect(path, given)
+    if form.origin not in _NAMED:
+        also = [names for names, _ in candidates(given) if names != form.names and sure(names)]
+        form = replace(form, also=tuple(also))
+    if not given or form.origin == GIVEN or form.names == given:
+        return form
+    why = "not the fields given" if form.origin in _NAMED else "as its lines do not fit the fields given"
+    return replace(form, origin=f"{form.origin}, {why}")
+
+
+_NAMED = ("header", "keys", "columns")
+"""How fields are known that an object names itself: what was given does not count then, and that is said."""
+
+
+def _detect(path: str, given: tuple[str, ...] | None) -> Format:
     first = head(path, 4)
     if first == b"PAR1":
         return _parquet(path)
@@ -34,11 +50,12 @@ def detect(path: str, fields: Sequence[str] | None = None) -> Format:
         raise FormatError(_zip(path))
     notes: dict[str, str] = {}
     text = beginning(path, notes, HEAD)
-    if not text.strip():
-        raise FormatError(notes.get(path, "it is empty"))
     if b"\0" in text:
         raise FormatError(f"it is neither text nor Parquet: it begins with {text[:8]!r}")
-    return _text(path, text.decode("utf-8-sig", "replace"), given)
+    words = text.decode("utf-8-sig", "replace")
+    if not words.strip():
+        raise FormatError(notes.get(path, "it is empty"))
+    return _text(path, words, given)
 
 
 def _zip(path: str) -> str:

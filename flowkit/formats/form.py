@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
 import polars as pl
@@ -19,6 +20,9 @@ LATEST = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which no calendar goes."""
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}([.,]\d+)?(Z|[+-]\d{2}:?\d{2})?)?")
+
+GIVEN = "fields given"
+"""How the fields are known where they were given."""
 
 Kind = Literal["text", "csv", "json", "parquet"]
 
@@ -45,6 +49,8 @@ class Format:
     """CSV: in which cells the fields, or the message, stand."""
     separator: str = ","
     """CSV: what stands between two cells."""
+    also: tuple[tuple[str, ...], ...] = ()
+    """Other formats that a line without a header may be of: a stream has both where a flow log was made anew."""
 
     @property
     def columns(self) -> list[str]:
@@ -59,7 +65,7 @@ class Format:
     @property
     def words(self) -> str:
         """The form and where its fields are known from, as the ledger shows them."""
-        return self.title if self.kind == "parquet" else f"{self.title}, {self.origin}"
+        return f"{self.title}, {self.origin}".removesuffix(", columns")
 
 
 def fits(words: Sequence[str], names: Sequence[str]) -> bool:
@@ -79,7 +85,7 @@ def fits(words: Sequence[str], names: Sequence[str]) -> bool:
         return False
     value = dict(zip(names, words, strict=True))
     packets, size = value.get("packets", "-"), value.get("bytes", "-")
-    return not (packets.isdecimal() and size.isdecimal()) or int(packets) <= int(size)
+    return "-" in (packets, size) or _whole(packets) <= _whole(size)
 
 
 _WORDS = {"log-status": STATUSES, "action": ("ACCEPT", "REJECT", "-"), "flow-direction": ("ingress", "egress", "-")}
@@ -94,7 +100,11 @@ def _fits(word: str, name: str) -> bool:
     if name in _NO_NUMBERS:
         return not word.isdecimal()
     field = field_of(name)
-    return field.raw == pl.String or (bool(re.fullmatch(r"\d{1,19}", word)) and int(word) <= field.most)
+    return field.raw == pl.String or (bool(re.fullmatch(r"\d{1,19}(\.0+)?", word)) and _whole(word) <= field.most)
+
+
+def _whole(word: str) -> int:
+    return int(word.partition(".")[0])
 
 
 def choose(
@@ -102,16 +112,38 @@ def choose(
 ) -> tuple[tuple[str, ...], str, int]:
     """Return the fields that the words of these lines hold, how they are known, and how many words lead each line.
 
-    The given fields are tried first, then AWS's default formats; raises `FormatError` with what was seen.
+    Of the given fields and AWS's default formats those count that most lines fit, the given ones first; a line or two
+    say little, as one of nothing but `-` fits many formats. Raises `FormatError` with what was seen.
     """
-    known = [(DEFAULT, "default format"), (TGW_DEFAULT, "transit gateway's default format")]
-    for names, origin in [*([(tuple(fields), "fields given")] if fields else []), *known]:
-        for lead in range(4 if led else 1):
-            if any((not lead or is_time(words[0])) and fits(words[lead:], names) for words in lines):
-                return names, origin, lead
-        if sure(names) and any(fits(words[-len(names) :], names) for words in lines):
-            return names, origin, 0  # Text of another program stands before the record.
+    for some in dict.fromkeys([max(1, len(lines) // _SOME), 1]):
+        fit, names, origin, lead = max(_tried(lines[::some], fields, led=led), key=itemgetter(0))
+        if fit > 0:
+            return names, origin, lead
     raise FormatError(_misfit(lines[0] if lines else [], fields))
+
+
+_SOME = 60
+"""Lines that are looked at first."""
+
+
+def _tried(
+    lines: Sequence[Sequence[str]], fields: Sequence[str] | None, *, led: bool
+) -> Iterator[tuple[float, tuple[str, ...], str, int]]:
+    """Yield how many lines fit each format there may be, the likeliest format first; one that all fit is the last."""
+    for names, origin in candidates(fields):
+        for lead in range(4 if led else 1):
+            fit = sum((not lead or is_time(words[0])) and fits(words[lead:], names) for words in lines)
+            yield fit, names, origin, lead
+            if fit and fit == len(lines):
+                return
+        if sure(names):  # Text of another program may stand before the record.
+            yield sum(fits(words[-len(names) :], names) for words in lines) - 0.5, names, origin, 0
+
+
+def candidates(fields: Sequence[str] | None) -> list[tuple[tuple[str, ...], str]]:
+    """Return the formats that lines without a header may be of, and how each is known."""
+    known = [(DEFAULT, "default format"), (TGW_DEFAULT, "transit gateway's default format")]
+    return [*([(tuple(fields), GIVEN)] if fields else []), *known]
 
 
 def is_time(word: str) -> bool:
@@ -126,6 +158,19 @@ def is_time(word: str) -> bool:
 def sure(names: Sequence[str]) -> bool:
     """Return whether a record of these fields is known by its words alone: it has a status and some numbers."""
     return "log-status" in names and sum(field_of(name).raw != pl.String for name in names) > 1
+
+
+_OF_A_FLOW = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "action")
+
+
+def implied_status(columns: Sequence[str]) -> pl.Expr:
+    """Return what a record is whose format has no `log-status`: no flow where nothing of a flow is there.
+
+    AWS has `-` for all of it in NODATA and in SKIPDATA; which of the two it was cannot be told, and NODATA is said.
+    """
+    told = [c for c in columns if c in _OF_A_FLOW]
+    nothing = pl.all_horizontal(pl.col(told).is_null()) if told else pl.lit(value=False)
+    return pl.when(nothing).then(pl.lit("NODATA")).otherwise(pl.lit("OK"))
 
 
 def unit(lines: Iterable[Sequence[str]], names: Sequence[str]) -> Literal["s", "ms"]:

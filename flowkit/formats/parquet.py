@@ -11,7 +11,7 @@ import polars as pl
 
 from flowkit.errors import FormatError
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
-from flowkit.formats.form import LATEST, MILLIS, Format
+from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
 from flowkit.formats.packed import local
 from flowkit.formats.zipped import is_member
 from flowkit.schema import STATUSES, TIME, Field, field_of
@@ -79,7 +79,7 @@ def _row(path: str, form: Format) -> list[pl.Expr]:
 def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
     try:
         return frame.collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as why:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as why:
         what = str(why).split("\n", maxsplit=1)[0][:160]
         raise FormatError(f"its Parquet data cannot be read ({what})") from None
 
@@ -89,7 +89,7 @@ def _held(form: Format) -> list[str]:
 
 
 def _with_status(frame: pl.LazyFrame, form: Format) -> pl.LazyFrame:
-    return frame if "log-status" in form.names else frame.with_columns(log_status=pl.lit("OK"))
+    return frame if "log-status" in form.names else frame.with_columns(log_status=implied_status(form.columns))
 
 
 def _values(form: Format) -> list[pl.Expr]:

@@ -1,11 +1,12 @@
 """The bytes of an object, unpacked and in pieces, so that memory stays flat whatever its size.
 
-An object is a file, or a member of a `.zip`; either may be gzipped (several members in a row, and once more over, as
-Firehose delivers what CloudWatch Logs had packed), or be UTF-16 as PowerShell writes it.
+An object is a file, or a member of a `.zip`; either may be in base64 as a Lambda event has it, gzipped (several members
+in a row, and once more over, as Firehose delivers what CloudWatch Logs had packed), or UTF-16 as PowerShell writes it.
 """
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import zlib
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ HEADER, BLANK = "header", ""
 """What stands for a fault where a line is no record, and rightly so."""
 
 GZIP = b"\x1f\x8b"
+
+GZIP_BASE64 = b"H4sI"
+"""How gzip data begin in base64."""
 
 _CODINGS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -70,19 +74,56 @@ def blocks(path: str, notes: dict[str, str]) -> Iterator[Block]:
 def pieces(path: str, notes: dict[str, str], size: int = PIECE) -> Iterator[bytes]:
     """Yield what an object holds, unpacked, as far as it can be read."""
     raw = zipped.stream(path, notes, size) if zipped.is_member(path) else _file(path, size)
+    first, raw = _peeked(raw)
+    if first.startswith(GZIP_BASE64):
+        first, raw = _peeked(_from_base64(raw))
     for _ in range(2):
-        first = next(raw, b"")
-        raw = chain([first], raw)
         if first[:2] == GZIP:
-            raw = _inflated(path, raw, notes, size)
-    first = next(raw, b"")
-    raw = chain([first], raw)
-    yield from _recoded(raw, _CODINGS[first[:2]]) if first[:2] in _CODINGS else raw
+            first, raw = _peeked(_inflated(path, raw, notes, size))
+    coding = _coding(first)
+    yield from _recoded(raw, coding) if coding else raw
+
+
+def _peeked(raw: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first four bytes or more, and the whole all the same: what unpacks may give nothing for a while."""
+    first = b""
+    for piece in raw:
+        first += piece
+        if len(first) >= 4:
+            break
+    return first, chain([first], raw)
+
+
+def _coding(first: bytes) -> str | None:
+    """Return which UTF-16 a text is in, by its byte order mark or by every other byte of its first letters."""
+    unmarked = {(False, True): "utf-16-le", (True, False): "utf-16-be"} if len(first) > 3 else {}
+    firsts, seconds = (not any(first[i:4:2]) for i in (0, 1))
+    return _CODINGS.get(first[:2]) or unmarked.get((firsts, seconds))
+
+
+def _from_base64(raw: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what base64 stands for, line by line: a line is whole, or as long as a line may be before it is broken."""
+    rest = b""
+    for piece in chain(raw, [b"\n"]):
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > PIECE:
+            whole = len(rest) - len(rest) % 4
+            lines, rest = [*lines, rest[:whole]], rest[whole:]
+        for line in lines:
+            try:
+                yield binascii.a2b_base64(line)
+            except binascii.Error:
+                return
 
 
 def head(path: str, size: int) -> bytes:
     """Return the first bytes of an object as it lies there, packed or not."""
-    return next(zipped.stream(path, {}, size) if zipped.is_member(path) else _file(path, size), b"")[:size]
+    text = b""
+    for piece in zipped.stream(path, {}, size) if zipped.is_member(path) else _file(path, size):
+        text += piece
+        if len(text) >= size:
+            break
+    return text[:size]
 
 
 def beginning(path: str, notes: dict[str, str], size: int) -> bytes:

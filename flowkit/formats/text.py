@@ -14,7 +14,7 @@ import polars as pl
 
 from flowkit.formats.batch import Batch, Types, Wanted
 from flowkit.formats.careful import is_name
-from flowkit.formats.form import LATEST, MILLIS, Format
+from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
 from flowkit.formats.pieces import GZIP, head
 from flowkit.schema import STATUSES, TIME, field_of
 
@@ -89,7 +89,6 @@ def _judged(lines: pl.LazyFrame, form: Format, wanted: Wanted) -> pl.LazyFrame:
         dirty = pl.col(_STATUS).is_null()
     else:
         # Without a status only a header could pass for a record.
-        lines = lines.with_columns(pl.lit("OK").alias(_STATUS), log_status=pl.lit("OK"))
         dirty = is_name(form.columns[0]).fill_null(value=False)
     if last != "log_status":
         dirty = dirty | pl.col(last).is_null()
@@ -97,6 +96,9 @@ def _judged(lines: pl.LazyFrame, form: Format, wanted: Wanted) -> pl.LazyFrame:
         lines = lines.with_columns(dirty.alias(_DIRTY)).with_columns(value.alias(last))
     else:
         lines = lines.with_columns(dirty.alias(_DIRTY))
+    if "log-status" not in form.names:
+        status = implied_status(form.columns)
+        lines = lines.with_columns(status.alias(_STATUS), log_status=status)
     # A filter on time must not put a line aside whose time only a careful look can read.
     asked = () if wanted.predicate is None else wanted.predicate.meta.root_names()
     odd = [~pl.col(c).is_between(0, MILLIS - 1).fill_null(value=True) for c in asked if c in _time_columns(form)]

@@ -125,6 +125,7 @@ def main() -> int:
         st.builds(gzip.compress, st.builds(damage, st.sampled_from(corpus), st.lists(cut, max_size=8))),
         st.lists(st.sampled_from(GRAINS), max_size=30).map(b"".join),
     )
+    seen: set[str] = set()
     count, found, end, turn = [0], 0, time.monotonic() + 60 * given_.minutes, given_.seed
     with tempfile.TemporaryDirectory() as place:
         while time.monotonic() < end:
@@ -146,9 +147,11 @@ def main() -> int:
 
             try:
                 once()
-            except Exception as error:
+            except (Exception, pl.exceptions.PanicException) as error:
                 found += 1
-                print("".join(traceback.format_exception(error, limit=-4, chain=False)), flush=True)
+                if (kind := "".join(traceback.format_exception_only(error)[:1])) not in seen:
+                    print("".join(traceback.format_exception(error, limit=-4, chain=False)), flush=True)
+                seen.add(kind)
     print(f"{count[0]:,} objects in {given_.minutes:g} minutes, {turn - given_.seed} turns, {found} with a find")
     return int(found > 0)
 

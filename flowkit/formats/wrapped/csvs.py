@@ -1,24 +1,36 @@
 """CSV: downloads of the CloudWatch console, of Logs Insights and Athena, of a spreadsheet.
 
-Each line is parsed by itself, so that a quote too many costs its own row only; a row that goes on in the next line,
+What the AWS CLI writes with `--output text` has tabs, and is such a table, too. Each line is parsed by itself, so that a quote too many costs its own row only; a row that goes on in the next line,
 because its message ends with a line end, is put together.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import polars as pl
 
-from flowkit.formats.form import Format, choose, fits
+from flowkit.errors import FormatError
+from flowkit.formats.form import Format, candidates, choose, fits
 from flowkit.formats.pieces import BLANK, HEADER, blocks
-from flowkit.formats.wrapped.rows import field_name, flat, line, word
-from flowkit.schema import DEFAULT, field_of, is_header
+from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, summed, word
+from flowkit.schema import field_of, is_header
+
+CLI = "AWS CLI text"
+"""What the AWS CLI writes with `--output text`."""
+
+_BESIDE = re.compile(r"SEARCHEDLOGSTREAMS|None|[bf]/\d+(/s)?")
+"""What stands in the first cell of lines that the AWS CLI writes beside the events."""
 
 _MESSAGE = ("message", "@message")
 _SEPARATORS = ",;\t|"
+_SOME = 60
+"""Rows without names that are looked at."""
 
 
 def look(lines: Sequence[str], fields: Sequence[str] | None) -> Format | None:
@@ -26,13 +38,14 @@ def look(lines: Sequence[str], fields: Sequence[str] | None) -> Format | None:
 
     Raises `FormatError` where it is one, but its messages are no flow logs.
     """
+    texts = [text for text, _ in _rows((line, "") for line in lines) if text.strip()]
     for separator in _SEPARATORS:
-        rows = [cells(text, separator) for text in lines if text.strip()]
+        rows = [cells(text, separator) for text in texts]
         if rows and len(rows[0]) > 1:
             form = _look(rows, separator, fields)
             if form:
                 return form
-    single = [cells(text, ",") for text in lines if text.strip()]
+    single = [cells(text, ",") for text in texts]
     return _look(single, ",", fields) if single and _message(single[0]) is not None else None
 
 
@@ -56,6 +69,8 @@ def _by_name(header: Sequence[str], separator: str) -> Format | None:
     names = _names(header)
     if not names or not is_header(list(names)):
         return None
+    if summed(header):
+        raise FormatError(f"it is a table of sums or counts, no records: its columns are {', '.join(header)[:120]}")
     title = "CloudWatch Insights CSV" if header != [h.lower() for h in header] or "@" in "".join(header) else "CSV"
     return Format("csv", tuple(names), "header", title, True, places=tuple(names.values()), separator=separator)
 
@@ -66,19 +81,30 @@ def _names(header: Sequence[str]) -> dict[str, int]:
     for i, cell in enumerate(header):
         if name := field_name(cell.strip()):
             found.setdefault(name, i)
+    if found and EVENT_TIME in header:
+        found.setdefault("start", list(header).index(EVENT_TIME))
     return found
 
 
 def _headless(rows: list[list[str]], separator: str, fields: Sequence[str] | None) -> Format | None:
-    """Return the format of rows without names: one cell holds a record, or the cells hold its words."""
-    for names, origin in [*([(tuple(fields), "fields given")] if fields else []), (DEFAULT, "default format")]:
-        for row in rows:
-            place = next((i for i, cell in enumerate(row) if fits(cell.split(), names)), None)
-            if place is not None and len(names) > 1:
-                return Format("csv", names, origin, "CSV", message=True, places=(place,), separator=separator)
-            if fits([word(c, n) for c, n in zip(row, names, strict=False)], names) and len(row) == len(names):
-                return Format("csv", names, origin, "CSV", places=tuple(range(len(names))), separator=separator)
-    return None
+    """Return the format of rows without names: cells hold a record each, or the words of one."""
+    tried = [one for names, origin in candidates(fields) for one in _tried(rows[:_SOME], separator, names, origin)]
+    fit, form = max(tried, key=itemgetter(0))
+    return form if fit else None
+
+
+def _tried(
+    rows: list[list[str]], separator: str, names: tuple[str, ...], origin: str
+) -> Iterator[tuple[int, Format]]:
+    """Yield how many rows fit each way in which they may hold records of these fields."""
+    width = len(names)
+    fit = sum(len(row) == width and fits(list(map(word, row, names)), names) for row in rows)
+    yield fit, Format("csv", names, origin, places=tuple(range(width)), separator=separator, title="CSV")
+    held = [[i for i, cell in enumerate(row) if width > 1 and fits(cell.split(), names)] for row in rows]
+    (place, fit), *_ = Counter(i for places in held for i in places).most_common(1) or [(0, 0)]
+    places = () if any(len(some) > 1 for some in held) else (place,)
+    title = CLI if separator == "\t" else "CSV"
+    yield fit, Format("csv", names, origin, title, message=True, places=places, separator=separator)
 
 
 def cells(text: str, separator: str) -> list[str]:
@@ -92,8 +118,11 @@ def cells(text: str, separator: str) -> list[str]:
 def lines(path: str, form: Format, notes: dict[str, str]) -> Iterator[tuple[str, str | None]]:
     """Yield each row as a flow-log line, with the reason where it is none."""
     table = _Table(form, form.places)
-    for text, end in _rows(path, notes):
-        yield table.read(text, end)
+    for text, end in _rows(_lines(path, notes)):
+        if form.places:
+            yield table.read(text, end)
+        else:
+            yield from table.each(text, end)
     if table.extra:
         left = f"columns that only a later header names, left out: {', '.join(table.extra)}"
         notes[path] = "; ".join(filter(None, [notes.get(path), left]))
@@ -113,6 +142,8 @@ class _Table:
         if not text.strip():
             return "", BLANK
         row = cells(text, self.form.separator)
+        if self.form.title == CLI and _BESIDE.fullmatch(row[0]):
+            return text, HEADER
         if self.form.header and self._is_header(row):
             self._take(row)
             return text, HEADER
@@ -121,6 +152,13 @@ class _Table:
             return text, f"it has {len(row)} cells where {belong} belong"
         words = self._words(row)
         return line(words) or text, self._cut(end)
+
+    def each(self, text: str, end: str) -> Iterator[tuple[str, str | None]]:
+        """Yield a record a cell."""
+        *most, last = cells(text, self.form.separator) or [""]
+        for cell in most:
+            yield flat(cell), None if cell.strip() else BLANK
+        yield flat(last), self._cut(end) if last.strip() else BLANK
 
     def _is_header(self, row: Sequence[str]) -> bool:
         return _message(row) is not None if self.form.message else is_header(list(_names(row)))
@@ -148,10 +186,10 @@ class _Table:
         return None
 
 
-def _rows(path: str, notes: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _rows(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield the rows' text and how it ends; a row may end in the line after the one it begins in."""
     held = ""
-    for text, end in _lines(path, notes):
+    for text, end in lines:
         odd = text.count('"') % 2 == 1
         if held and odd and text.lstrip().startswith('"'):
             yield f"{held} {text}", end

@@ -1,14 +1,17 @@
 """JSON: what CloudWatch Logs, Logs Insights and Firehose give, on one line or many, one document or a thousand.
 
-Documents need nothing between them. A document is decoded whole where it is small and entered where it is large or
+Documents need nothing between them. What an event of Lambda holds in base64, zipped or not, is read in its place. A
+document is decoded whole where it is small and entered where it is large or
 damaged, so that memory stays flat and a damaged event costs no other.
 """
 
 from __future__ import annotations
 
+import base64
 import codecs
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,8 +19,8 @@ from typing import Any
 
 from flowkit.errors import FormatError
 from flowkit.formats.form import Format, choose
-from flowkit.formats.pieces import pieces
-from flowkit.formats.wrapped.rows import field_name, flat, line, word
+from flowkit.formats.pieces import GZIP, pieces
+from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, summed, word
 from flowkit.schema import is_header
 
 LOOK = 1 << 20
@@ -30,7 +33,18 @@ _LISTS = {
     "events": "CloudWatch Logs events",
     "results": "CloudWatch Insights results",
 }
-_MESSAGES = ("message", "@message")
+_MESSAGES = ("message", "@message", "log", "event", "line", "_raw")
+"""The keys that records have stood under, in CloudWatch Logs, and in what shippers make of them."""
+
+_RECORDS = ("Records", "records")
+"""Lists of a Lambda event, and of what Firehose has one transform."""
+
+_PACKED = ("awslogs", "kinesis")
+"""Keys of a Lambda event under which `data` is packed; Firehose has it in the record itself."""
+
+_MOST = 64 << 20
+"""Bytes that packed data may unpack to: a Lambda event has six million at the most."""
+
 _GAP = re.compile(r"[\s,:\x00\x1e\ufeff]*")
 _NEXT = re.compile(r"\{\s*\"|\n\s*(?=[\[{])|(?<=,)\s*\[")
 _LEAF = re.compile(r"\[\s*\{\s*\"field\"")
@@ -63,14 +77,19 @@ def look(path: str, fields: Sequence[str] | None) -> Format | None:
         if notes:
             raise FormatError(f"it holds no flow log records, only {notes[path]}")
         return None
-    messages = [e for e in events if isinstance(_message(e.what), str)]
-    if messages:
-        words = [flat(_message(e.what)).split() for e in messages]
-        names, origin, _ = choose(words, fields, led=False)
-        return Format("json", names, origin, messages[0].title, message=True)
     keys = dict.fromkeys(key for e in events for key in _named(e.what))
-    if not is_header(list(keys)) or len(keys) < 2:
+    named = len(keys) > 1 and is_header(list(keys))
+    if messages := [e for e in events if isinstance(_message(e.what), str)]:
+        try:
+            names, origin, _ = choose([flat(_message(e.what)).split() for e in messages], fields, led=False)
+            return Format("json", names, origin, messages[0].title, message=True)
+        except FormatError:
+            if not named:
+                raise
+    if not named:
         raise FormatError(_none(events[0]))
+    if summed(key for e in events if isinstance(e.what, Mapping) for key in e.what):
+        raise FormatError(f"it holds sums or counts, no records: its keys are {', '.join(events[0].what)[:120]}")
     return Format("json", tuple(keys), "keys", events[0].title)
 
 
@@ -119,7 +138,8 @@ def _message(what: object) -> object:
 def _named(what: object) -> dict[str, Any]:
     if not isinstance(what, Mapping):
         return {}
-    return {name: value for key, value in what.items() if (name := field_name(str(key)))}
+    named = {name: value for key, value in what.items() if (name := field_name(str(key)))}
+    return {"start": what[EVENT_TIME], **named} if named and EVENT_TIME in what else named
 
 
 def _events(path: str, notes: dict[str, str]) -> Iterator[Event]:
@@ -127,12 +147,12 @@ def _events(path: str, notes: dict[str, str]) -> Iterator[Event]:
     cut: dict[str, str] = {}
     control = 0
     for keys, value in values(_decoded(path, cut)):
-        if isinstance(value, Mapping) and value.get("messageType") == "CONTROL_MESSAGE":
-            control += 1
-            many = f"{control:,} control message{'' if control == 1 else 's'} of the subscription"
-            notes[path] = many
-            continue
-        yield from _in(value, keys)
+        for event in _in(value, keys):
+            if isinstance(event.what, Mapping) and event.what.get("messageType") == "CONTROL_MESSAGE":
+                control += 1
+                notes[path] = f"{control:,} control message{'' if control == 1 else 's'} of the subscription"
+            else:
+                yield event
     notes |= {path: "; ".join(filter(None, [cut.get(path), notes.get(path)]))} if cut else {}
 
 
@@ -151,7 +171,14 @@ def _in(value: object, keys: tuple[str, ...]) -> Iterator[Event]:
 
 
 def _in_object(value: Mapping[str, Any], keys: tuple[str, ...], title: str) -> Iterator[Event]:
-    lists = [name for name in (*_LISTS, "Records") if isinstance(value.get(name), list)]
+    if value.get("messageType") == "CONTROL_MESSAGE":
+        yield Event(value, title)
+        return
+    packed = next((value[key] for key in _PACKED if isinstance(value.get(key), Mapping)), value).get("data")
+    if isinstance(packed, str) and (held := _unpacked(packed)):
+        yield from _packed_events(held)
+        return
+    lists = [name for name in (*_LISTS, *_RECORDS) if isinstance(value.get(name), list)]
     for name in lists:
         for one in value[name]:
             yield from _in(one, (*keys, name, ""))
@@ -168,7 +195,30 @@ def _in_list(value: list[Any], keys: tuple[str, ...], title: str) -> Iterator[Ev
 
 
 def _wanted(keys: tuple[str, ...]) -> bool:
-    return all(key in _LISTS or key in ("", "Records") for key in keys)
+    return all(key in _LISTS or key in ("", *_RECORDS) for key in keys)
+
+
+def _packed_events(text: str) -> Iterator[Event]:
+    """Yield the events of what was packed: JSON again, or plain records."""
+    if text.lstrip()[:1] in ("{", "["):
+        for keys, value in values(iter([text])):
+            yield from _in(value, keys)
+    else:
+        yield from (Event(line, "JSON") for line in text.splitlines())
+
+
+def _unpacked(text: str) -> str | None:
+    """Return the text that base64 stands for, zipped or not; None where it is none, or more than can be."""
+    try:
+        data = base64.b64decode(text, validate=True)
+        while data[:2] == GZIP:
+            machine = zlib.decompressobj(wbits=31)
+            data = machine.decompress(data, _MOST)
+            if not machine.eof:
+                return None
+    except (ValueError, zlib.error):
+        return None
+    return data.decode("utf-8", "replace") if data.strip() and b"\0" not in data else None
 
 
 def _decoded(path: str, notes: dict[str, str]) -> Iterator[str]:

@@ -14,6 +14,9 @@ from flowkit.schema import FIELDS, TIME, canonical, field_of
 NOTHING = ("", "-", "none", "null", "nan", "<na>")
 """What stands where there is no value, in small letters."""
 
+EVENT_TIME = "@timestamp"
+"""An event's own time, which for a flow log is the record's `start` (VPC User Guide, publish to CloudWatch Logs)."""
+
 _BY_LETTERS = {name.replace("-", ""): name for name in FIELDS} | {"starttime": "start", "endtime": "end"}
 
 
@@ -29,6 +32,15 @@ def field_name(key: str) -> str:
         return ""
     name = canonical(key)
     return _BY_LETTERS.get(name.replace("-", ""), name if re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name) else "")
+
+
+def summed(names: Iterable[str]) -> bool:
+    """Return whether columns or keys are those of sums and counts, as a query gives them, and not of records.
+
+    >>> summed(["srcAddr", "sum(bytes)"]), summed(["srcaddr", "_col1"]), summed(["srcaddr", "bytes"])
+    (True, True, False)
+    """
+    return any("(" in name or re.fullmatch(r"_col\d+", name.strip()) for name in names)
 
 
 def word(value: object, name: str) -> str:
