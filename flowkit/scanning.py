@@ -171,6 +171,9 @@ def scan(
     what = plan(source, sources.find(source, first, last), fields)
     if what.others:
         _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
+    unused = [(o, form) for form, group in what.groups for o in group if fields and form.own]
+    if unused:
+        _warn(f"the fields given are not those of {len(unused):,} objects: {unused[0][0].name} is {unused[0][1].words}")
     inside = overlaps(first, last)
 
     def read(

@@ -34,7 +34,7 @@ from flowkit.formats.batch import Types
 from flowkit.schema import columns
 from flowkit.sources import Object
 
-VERSION = 3
+VERSION = 4
 """Raised when what a part holds changes: older parts are then read anew."""
 
 LEFT = ".new-"

@@ -99,7 +99,7 @@ def load(
         records=done.records,
         labelled=done.labelled,
         split=done.split,
-        ledger=_ledger(read, [*what.others, *broken]),
+        ledger=_ledger(read, what, broken),
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
         asked=(first, last),
         copies=done.copies,
@@ -202,8 +202,9 @@ def _identities(what: Plan) -> list[str]:
     return [o.identity for _, group in what.groups for o in group]
 
 
-def _ledger(read: list[_Read], others: list[tuple[Object, str]]) -> pl.DataFrame:
-    rows = [{"object": o.name, **asdict(r.part.entries[i])} for r in read for i, o in r.objects.items()]
-    rows += [{"object": o.name, "format": "not read", "note": why} for o, why in others]
+def _ledger(read: list[_Read], what: Plan, broken: list[tuple[Object, str]]) -> pl.DataFrame:
+    told = {o.path: {"format": form.words} for form, group in what.groups for o in group}
+    rows = [{"object": o.name, **asdict(r.part.entries[i]), **told[o.path]} for r in read for i, o in r.objects.items()]
+    rows += [{"object": o.name, "format": "not read", "note": why} for o, why in [*what.others, *broken]]
     frame = pl.DataFrame([{c: row.get(c) for c in LEDGER} for row in rows], schema=LEDGER)
     return frame.with_columns(pl.col(pl.Int64).fill_null(0)).sort("object")

@@ -89,8 +89,8 @@ class _Reader:
         headers = [o for o in odd if o.reason == HEADER]
         foreign = [o for o in headers if tuple(o.words) != self.form.names]
         if not foreign:
-            sound = [self._records(first, self.form)] if first["_good"].any() else []
-            yield self.batch([*sound, *others], odd)
+            clean = [self._records(first, self.form)] if first["_good"].any() else []
+            yield self.batch([*clean, *others], odd)
         elif false := [o for o in foreign if not _followed(o, block)]:
             # A line of another program, made of words that are names of fields.
             yield from self.read(replace(block, faults=faults | dict.fromkeys([o.number for o in false], NO_HEADER)))
@@ -104,10 +104,10 @@ class _Reader:
             form = replace(self.form, names=names)
             tried = [n for n in bad if n not in faults]
             judged = _judged(_words(b"\n".join(_texts(block, tried)), form), form)
-            if judged.height == len(tried) and (count := judged["_good"].sum()):
+            if judged.height == len(tried) and judged["_good"].any():
                 found.append(self._records(judged, form))
-                self.seen[names] += count
                 good = {tried[i] for i in judged["_good"].arg_true()}
+                self.seen[names] += len(good)
                 bad = [n for n in bad if n not in good]
         return bad, found
 

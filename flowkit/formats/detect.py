@@ -50,6 +50,8 @@ def _detect(path: str, given: tuple[str, ...] | None) -> Format:
         raise FormatError(_zip(path))
     notes: dict[str, str] = {}
     text = beginning(path, notes, HEAD)
+    if text.startswith(b"PAR1"):
+        return _parquet(path)
     if b"\0" in text:
         raise FormatError(f"it is neither text nor Parquet: it begins with {text[:8]!r}")
     words = text.decode("utf-8-sig", "replace")

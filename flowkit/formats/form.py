@@ -63,6 +63,11 @@ class Format:
         return [name for name in self.names if not field_of(name).version]
 
     @property
+    def own(self) -> bool:
+        """Whether fields were given and the object turned out to have others: `origin` says so."""
+        return self.origin != GIVEN and self.origin.endswith(GIVEN)
+
+    @property
     def words(self) -> str:
         """The form and where its fields are known from, as the ledger shows them."""
         return f"{self.title}, {self.origin}".removesuffix(", columns")

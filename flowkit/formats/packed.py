@@ -9,22 +9,28 @@ from pathlib import Path
 
 from flowkit.errors import FormatError
 from flowkit.formats import zipped
+from flowkit.formats.pieces import GZIP, head, pieces
 
 MOST = 4 << 30
 """Bytes a packed Parquet object may unpack to."""
 
 
+def is_packed(path: str) -> bool:
+    """Return whether an object is packed: a member of a zip, or gzipped."""
+    return zipped.is_member(path) or head(path, 2) == GZIP
+
+
 @contextmanager
 def local(path: str) -> Iterator[str]:
-    """Give the path of a file that holds the object: its own, or for a member of a zip one that is gone afterwards."""
-    if not zipped.is_member(path):
+    """Give the path of a file that holds the object: its own, or for a packed one a copy that is gone afterwards."""
+    if not is_packed(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="flowkit-") as folder:
         place, done = Path(folder, "member"), 0
         with place.open("wb") as file:
-            for piece in zipped.stream(path, {}, 1 << 20):
+            for piece in pieces(path, {}):
                 done += file.write(piece)
                 if done > MOST:
-                    raise FormatError(f"it unpacks to more than {MOST:,} bytes of Parquet: unpack the zip first")
+                    raise FormatError(f"it unpacks to more than {MOST:,} bytes of Parquet: unpack it first")
         yield str(place)

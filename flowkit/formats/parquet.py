@@ -12,8 +12,7 @@ import polars as pl
 from flowkit.errors import FormatError
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
-from flowkit.formats.packed import local
-from flowkit.formats.zipped import is_member
+from flowkit.formats.packed import is_packed, local
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _NOTHING = ("", "-", "none", "null", "nan", "<na>")
@@ -28,7 +27,7 @@ def read_parquet(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
 
     Where a row may be malformed each file is read by itself. Raises `FormatError` where one is damaged.
     """
-    if not any(map(is_member, paths)) and (batch := _read_all(paths, form, wanted)):
+    if not any(map(is_packed, paths)) and (batch := _read_all(paths, form, wanted)):
         return batch
     return Batch.join([_read_one(path, form, wanted) for path in paths])
 

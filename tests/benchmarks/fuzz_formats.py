@@ -11,6 +11,7 @@ import argparse
 import gzip
 import io
 import json
+import sys
 import tempfile
 import time
 import traceback
@@ -22,6 +23,10 @@ from pathlib import Path
 import polars as pl
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from forms import FORMS
 
 import flowkit as fk
 from flowkit import formats, sources
@@ -40,6 +45,9 @@ GRAINS = [
     *(HEADER.encode(), FLOW.encode(), b'{"message":"', b'{"messageType":"CONTROL_MESSAGE"}', b"srcaddr dstaddr\n"),
     *(b"timestamp,message\n", b"\\u0000", b"object", b"log-status", b"\xf0\x9f\x98\x80", b"\x85", b"\xe2\x80\xa8"),
 ]
+
+
+PACKED = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"H4")
 
 
 def seeds() -> list[bytes]:
@@ -103,7 +111,7 @@ def read(data: bytes, name: str, folder: Path) -> None:
         batch = formats.read([o.path], form, wanted)
         counted = batch.frame.height + batch.quarantine.height
         counted += sum(batch.headers.values()) + sum(batch.blanks.values())
-        if form.kind == "text" and o.path == str(path) and data[:2] not in (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff"):
+        if form.kind == "text" and o.path == str(path) and data[:2] not in PACKED and b"\0" not in data[:4]:
             lines = data.count(b"\n") + (not data.endswith(b"\n"))
             assert counted == lines, f"{lines} lines, {counted} accounted for"
     fk.scan(path, start="2026-11-23").select(pl.all().is_not_null().sum()).collect()
@@ -118,7 +126,11 @@ def main() -> int:
     given_ = parser.parse_args()
     warnings.simplefilter("ignore")
     files = sorted(p for p in given_.folder.rglob("*") if p.is_file()) if given_.folder else []
-    corpus = [*seeds(), *(path.read_bytes()[:20_000] for path in files)]
+    corpus = [
+        *seeds(),
+        *(form.data[:20_000] for form in FORMS.values()),
+        *(path.read_bytes()[:20_000] for path in files),
+    ]
     cut = st.tuples(st.integers(0, 4), st.integers(0, 20_000), st.integers(0, 40), st.sampled_from(GRAINS))
     objects = st.one_of(
         st.builds(damage, st.sampled_from(corpus), st.lists(cut, max_size=8)),

@@ -1,6 +1,8 @@
 """CSV: downloads of the CloudWatch console, of Logs Insights and Athena, of a spreadsheet.
 
-What the AWS CLI writes with `--output text` has tabs, and is such a table, too. Each line is parsed by itself, so that a quote too many costs its own row only; a row that goes on in the next line,
+What the AWS CLI writes with `--output text` has tabs, and is such a table, too.
+
+Each line is parsed by itself, so that a quote too many costs its own row only; a row that goes on in the next line,
 because its message ends with a line end, is put together.
 """
 
@@ -93,9 +95,7 @@ def _headless(rows: list[list[str]], separator: str, fields: Sequence[str] | Non
     return form if fit else None
 
 
-def _tried(
-    rows: list[list[str]], separator: str, names: tuple[str, ...], origin: str
-) -> Iterator[tuple[int, Format]]:
+def _tried(rows: list[list[str]], separator: str, names: tuple[str, ...], origin: str) -> Iterator[tuple[int, Format]]:
     """Yield how many rows fit each way in which they may hold records of these fields."""
     width = len(names)
     fit = sum(len(row) == width and fits(list(map(word, row, names)), names) for row in rows)

@@ -88,8 +88,9 @@ def look(path: str, fields: Sequence[str] | None) -> Format | None:
                 raise
     if not named:
         raise FormatError(_none(events[0]))
-    if summed(key for e in events if isinstance(e.what, Mapping) for key in e.what):
-        raise FormatError(f"it holds sums or counts, no records: its keys are {', '.join(events[0].what)[:120]}")
+    spelt = dict.fromkeys(key for e in events if isinstance(e.what, Mapping) for key in e.what)
+    if summed(spelt):
+        raise FormatError(f"it holds sums or counts, no records: its keys are {', '.join(spelt)[:120]}")
     return Format("json", tuple(keys), "keys", events[0].title)
 
 

@@ -10,41 +10,17 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import read_one, reasons
 from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
 
 from flowkit.errors import FormatError
-from flowkit.formats import Batch, Wanted, detect, read
-from flowkit.schema import columns
-
-
-def read_one(path: Path, fields: list[str] | None = None) -> Batch:
-    form = detect(str(path), fields)
-    return read([str(path)], form, Wanted({**columns([*form.names, "log-status"]), "object": pl.String}))
-
-
-def reasons(batch: Batch) -> list[tuple[int, str]]:
-    return batch.quarantine.select("line", "reason").rows()
+from flowkit.formats import detect
 
 
 def test_a_header_names_the_fields_in_any_order(written: Writer) -> None:
     """Bytes before packets, as some custom formats have them, are not swapped."""
     path = written("a.log", "bytes packets srcaddr log-status", "164 3 10.0.0.1 OK")
     assert read_one(path).frame.select("packets", "bytes", "srcaddr").row(0) == (3, 164, "10.0.0.1")
-
-
-def test_a_header_may_be_written_with_underscores(written: Writer) -> None:
-    path = written("a.log", "interface_id log_status", "eni-1 OK")
-    assert detect(str(path)).names == ("interface-id", "log-status")
-
-
-def test_without_a_header_lines_that_fit_are_taken_for_the_default_format(written: Writer) -> None:
-    path = written("a.log", FLOW)
-    assert (detect(str(path)).origin, read_one(path).frame.height) == ("default format", 1)
-
-
-def test_without_a_header_the_fields_can_be_given(written: Writer) -> None:
-    path = written("a.log", "eni-1 164 OK")
-    assert read_one(path, ["interface-id", "bytes", "log-status"]).frame["bytes"].item() == 164
 
 
 def test_lines_that_do_not_fit_are_refused_with_what_was_seen(written: Writer) -> None:
@@ -92,30 +68,6 @@ def test_a_bad_line_is_quarantined_and_its_neighbours_are_kept(written: Writer, 
     batch = read_one(path)
     assert reasons(batch) == [(3, reason)]
     assert batch.frame["bytes"].to_list() == [3, 4]
-
-
-def test_double_spaces_crlf_a_bom_and_a_repeated_header_do_no_harm(written: Writer) -> None:
-    text = f"\ufeff{HEADER}\r\n{FLOW.replace(' ', '  ')}\r\n\r\n{HEADER}\r\n{FLOW}"
-    batch = read_one(written("a.log", data=text.encode()))
-    assert (batch.frame.height, *batch.headers.values(), *batch.blanks.values(), reasons(batch)) == (2, 2, 1, [])
-
-
-def test_lines_led_by_an_iso_time_are_read(written: Writer) -> None:
-    path = written("a.log", f"2026-11-23T16:05:00.000Z {FLOW}", f"2026-11-23T16:05:00.000Z {NODATA}")
-    assert read_one(path).frame["log_status"].to_list() == ["OK", "NODATA"]
-
-
-def test_a_gzip_file_that_is_cut_short_gives_what_is_readable_and_says_so(written: Writer) -> None:
-    whole = gzip.compress("".join(f"{line}\n" for line in [HEADER, *[FLOW] * 5000]).encode(), compresslevel=0)
-    path = written("a.log.gz", data=whole[: len(whole) // 2])
-    batch = read_one(path)
-    assert 2000 < batch.frame.height < 3000
-    assert "cut short" in batch.notes[str(path)]
-
-
-def test_a_gzip_file_of_several_members_is_read_whole(written: Writer) -> None:
-    parts = [gzip.compress(f"{HEADER}\n{FLOW}\n".encode()), gzip.compress(f"{FLOW}\n{NODATA}\n".encode())]
-    assert read_one(written("a.log.gz", data=b"".join(parts))).frame.height == 3
 
 
 def test_bytes_that_are_no_text_stay_one_field_of_one_record(written: Writer) -> None:
