@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowkit import aws, charts
+    from flowkit.access import Access
     from flowkit.bundled import samples
     from flowkit.case.case import Case
     from flowkit.case.load import load
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flowkit.widgets import Explorer
 
 _HOMES = {
+    "Access": "flowkit.access",
     "Case": "flowkit.case",
     "Explorer": "flowkit.widgets",
     "FlowkitError": "flowkit.errors",
@@ -49,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Access",
     "Case",
     "Explorer",
     "FlowkitError",

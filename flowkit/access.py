@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from typing import Any
 
@@ -40,6 +41,20 @@ class Access:
     role_arn: str | None = None
     external_id: str | None = None
 
+    @classmethod
+    def of(cls, given: Access | Mapping[str, str] | None) -> Access:
+        """Return the session that was given, or that its parts as a mapping name.
+
+        >>> Access.of({"profile": "nightly"}).profile, Access.of(None)
+        ('nightly', Access(region=None, profile=None, role_arn=None, external_id=None))
+        """
+        if isinstance(given, Access):
+            return given
+        strange = sorted(set(given or ()) - {field.name for field in fields(cls)})
+        if strange:
+            raise AwsError(f"access has no {', '.join(strange)}: it takes region, profile, role_arn and external_id")
+        return cls(**(given or {}))
+
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client of a service; calls are tried again by boto3's standard mode, 8 times in all.
 
@@ -48,8 +63,18 @@ class Access:
         with told(f"reaching {service}"):
             place = region or self.region or os.environ.get("AWS_REGION") or self._session.region_name
             if (service, place) not in self._clients:
-                self._clients[service, place] = self._session.client(service, region_name=place, config=_config())
+                client = self._session.client(service, region_name=place, config=_config())
+                client.meta.events.register("before-call", self._count)
+                self._clients[service, place] = client
             return self._clients[service, place]
+
+    @cached_property
+    def calls(self) -> Counter[str]:
+        """How often this session has called AWS, by operation, as `s3:ListObjectsV2`; further tries do not count."""
+        return Counter()
+
+    def _count(self, model: Any, **_: object) -> None:
+        self.calls[f"{model.service_model.service_name}:{model.name}"] += 1
 
     @cached_property
     def _clients(self) -> dict[tuple[str, str | None], Any]:
@@ -162,6 +187,10 @@ _ANSWERS = {
     "RequestTimeTooSkewed": "AWS refused {doing} because this machine's clock is wrong: set it and repeat",
     "NoSuchBucket|InvalidBucketName": "AWS has no such bucket ({doing}): check its name",
     "NoSuchKey|ResourceNotFound|404": "AWS found nothing of that name while {doing}",
+    "PreconditionFailed|412": "what AWS holds has changed since it was listed ({doing}): repeat",
+    "InvalidObjectState": (
+        "AWS refused {doing}: the object is archived (Glacier), and has to be restored before it can be read"
+    ),
     "PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|301": (
         "AWS holds that bucket in another region, or another partition ({doing}): give it with region= (--region)"
     ),

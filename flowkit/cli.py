@@ -1,4 +1,4 @@
-"""The same calls for the shell: report, open, check; those for the control plane stand in `cli_aws`.
+"""The same calls for the shell: report, open, check, plan, cache; those for the control plane stand in `cli_aws`.
 
 Nothing but argparse is imported at the top, so that `--help` answers at once.
 """
@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flowkit import cli_aws
+from flowkit import access, cli_aws
 from flowkit.errors import FlowkitError
 
 if TYPE_CHECKING:
     from flowkit.case import Case
+    from flowkit.case.preflight import Preflight
 
 _EPILOG = """\
 examples:
@@ -22,6 +23,8 @@ examples:
   flowkit report logs/ --start '2026-05-14 23:00' --end '2026-05-15 00:30' --tz Asia/Tokyo -o incident.html
   flowkit open   logs/ --tz Asia/Tokyo
   flowkit check  'logs/**/*.log.gz'
+  flowkit plan   s3://bucket/AWSLogs/ --start '2026-05-14 23:00' --end '2026-05-15 00:30' --regions eu-west-1
+  flowkit check  cwl:/vpc/flow-logs --start '2026-05-14 23:00' --interfaces eni-0123456789abcdef0
   flowkit cache clear --older-than 30
   flowkit nlb    orders -o nlb.json
   flowkit enable orders --to s3://my-bucket/flow-logs
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--duplicates", choices=("keep", "drop"), default="keep", help="second copies of a record (keep)"
     )
+    _command(commands, "plan", _plan, "print what reading a source will take: objects, bytes, time, what AWS charges")
     _cache_command(commands)
     cli_aws.add(commands)
     return parser
@@ -69,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
 
 _NOTEBOOK = "a notebook of flowkit's, incident or health_checks, or the path of your own (incident)"
 
+
+_SOURCE = "a file, a folder in any layout, a quoted pattern, s3://bucket/prefix, or cwl:LOG-GROUP"
 
 _BY_HAND = "say what a cluster is: 'port 80, no payload=service' or …=health-check; may be given several times"
 
@@ -97,9 +103,10 @@ def _command(
     run: Callable[[argparse.Namespace], int],
     words: str,
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    description = f"{words[0].upper()}{words[1:]}."
+    parser = commands.add_parser(name, help=words, description=description, parents=[_of_aws()])
     parser.set_defaults(run=run)
-    parser.add_argument("source", metavar="SOURCE", help="a file, a folder in any layout, or a quoted pattern")
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
     parser.add_argument("--start", metavar="TIME", help="'2026-05-14 23:00' in the zone of --tz, or with an offset")
     parser.add_argument("--end", metavar="TIME", help="the end of the span, as --start")
     parser.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
@@ -107,6 +114,23 @@ def _command(
     parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
     parser.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
     return parser
+
+
+def _of_aws() -> argparse.ArgumentParser:
+    """Return the flags for sources in AWS: what of them is wanted, how much, and with which session."""
+    parent = argparse.ArgumentParser(add_help=False, parents=[access.flags()])
+    group = parent.add_argument_group("what of a source in AWS")
+    group.add_argument("--accounts", type=_names, metavar="ID,…", help="only these accounts")
+    group.add_argument("--regions", type=_names, metavar="REGION,…", help="only these regions' logs")
+    group.add_argument("--flow-log-ids", type=_names, metavar="fl-…,…", help="only these flow logs")
+    group.add_argument("--interfaces", type=_names, metavar="eni-…,…", help="only these network interfaces")
+    group.add_argument("--max-gb", type=float, metavar="GB", help="refuse to read more than this")
+    group.add_argument("--yes", action="store_true", help="do not ask before a large load")
+    return parent
+
+
+def _names(words: str) -> list[str]:
+    return [word for word in words.replace(",", " ").split() if word]
 
 
 def _cache_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -135,7 +159,7 @@ def _report(given: argparse.Namespace) -> int:
 
     _looked_for(given)
     output = given.output or f"{given.notebook.removesuffix('.ipynb').rpartition('/')[2]}.html"
-    written = report(given.notebook, output, progress=_cells, **_common(given))
+    written = report(given.notebook, output, progress=_cells, parameters=_parameters(given), **_common(given))
     _clear()
     print(written)
     return 0
@@ -145,7 +169,8 @@ def _open(given: argparse.Namespace) -> int:
     from flowkit.reporting.lab import open_lab, prepare
 
     _looked_for(given)
-    path = prepare(given.source, given.folder, notebook=given.notebook, **_common(given, source=False))
+    more = {"parameters": _parameters(given), **_common(given, source=False)}
+    path = prepare(given.source, given.folder, notebook=given.notebook, **more)
     print(path)
     return open_lab(path, browser=not given.no_browser)
 
@@ -154,7 +179,10 @@ def _check(given: argparse.Namespace) -> int:
     from flowkit.case import load
     from flowkit.case.check import text
 
-    case: Case = load(**_common(given), duplicates=given.duplicates)
+    def confirm(ahead: Preflight) -> None:
+        _go_on(ahead, given)
+
+    case: Case = load(**_common(given), **_aws(given), duplicates=given.duplicates, confirm=confirm)
     print(text(case))
     return 0
 
@@ -171,25 +199,67 @@ def _cache(given: argparse.Namespace) -> int:
     age = None if given.older_than is None else timedelta(days=given.older_than)
     doomed = cache.unused(given.cache, older_than=age)
     print(shelves(doomed, cache.home(given.cache)))
-    if doomed and (given.yes or _agreed()):
+    if doomed and (given.yes or _agreed("clear this?")):
         cache.clear(given.cache, older_than=age)
         print("cleared: it is read again when it is next asked for")
     return 0
 
 
-def _agreed() -> bool:
+def _agreed(question: str) -> bool:
     try:
-        return sys.stdin.isatty() and input("clear this? [y/N] ").strip().lower() in ("y", "yes")
+        return sys.stdin.isatty() and input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
 
-def _looked_for(given: argparse.Namespace) -> None:
-    """Say at once that there is nothing to read, before a notebook is started for it."""
-    from flowkit.sources import find
+def _plan(given: argparse.Namespace) -> int:
+    ahead = _ahead(given)
+    print(ahead.text())
+    ahead.check(given.max_gb)
+    return 0
+
+
+def _ahead(given: argparse.Namespace) -> Preflight:
+    from flowkit.case import cache
+    from flowkit.case.preflight import preflight
+    from flowkit.sources import find, home
     from flowkit.times import span
 
-    find(given.source, *span(given.start, given.end, given.tz))
+    session = access.given(given)
+    wanted = {name: getattr(given, name) for name in (*_WANTED, "fields")}
+    objects = find(given.source, *span(given.start, given.end, given.tz), access=session, **wanted)
+    held = cache.identities(cache.shelf(cache.home(given.cache), home(given.source)))
+    return preflight(given.source, objects, held, region=session.region, listed=session.calls["s3:ListObjectsV2"])
+
+
+def _looked_for(given: argparse.Namespace) -> None:
+    """Say at once that there is nothing to read, or how much, before a notebook is started for it."""
+    ahead = _ahead(given)
+    ahead.check(given.max_gb)
+    _go_on(ahead, given)
+
+
+def _go_on(ahead: Preflight, given: argparse.Namespace) -> None:
+    """Say what a load that is not small will take, and ask before a large one."""
+    if not ahead.small:
+        print(ahead.line(), file=sys.stderr)
+    if ahead.asks and not given.yes and not _agreed("go on?"):
+        raise FlowkitError("nothing was read: say --yes to read that much, or take a shorter span")
+
+
+_WANTED = ("accounts", "regions", "flow_log_ids", "interfaces")
+
+
+def _aws(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what `load` is told of AWS: nothing where no flag was given."""
+    names = ("region", "profile", "role_arn", "external_id")
+    session = {name: getattr(given, name) for name in names if getattr(given, name)}
+    chosen = {name: getattr(given, name) for name in (*_WANTED, "max_gb") if getattr(given, name) is not None}
+    return {**({"access": session} if session else {}), **chosen}
+
+
+def _parameters(given: argparse.Namespace) -> dict[str, Any]:
+    return {"aws": _aws(given)} if _aws(given) else {}
 
 
 def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, Any]:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import and_
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from flowkit import formats, sources
+from flowkit.access import Access
 from flowkit.errors import FormatError, SourceError
 from flowkit.formats import Batch, Format, Wanted
 from flowkit.formats.batch import Types
 from flowkit.schema import DEFAULT, columns, parse_fields
 from flowkit.sources import Object
+from flowkit.sources.objects import chunks
 from flowkit.times import span
 
 SIP = 4 << 20
 """Bytes of objects read in one go by a scan: small enough for what was read to be still at hand when it is used."""
+
+SAMPLES = 8
+"""How many objects of a flow log are looked at before it is taken for something else."""
 
 AHEAD = 2
 """How many sips are read at a time: while one is used, the next is on its way."""
@@ -53,7 +60,11 @@ def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[s
 
     Raises `FormatError` where no object holds flow logs.
     """
-    names = parse_fields(fields) if fields else None
+    return sure(source, look(objects, parse_fields(fields) if fields else None))
+
+
+def look(objects: Sequence[Object], names: Sequence[str] | None) -> Plan:
+    """Return what objects on the disk are; there may be no flow log among them."""
     groups: dict[Format, list[Object]] = {}
     others: list[tuple[Object, str]] = []
     for o in objects:
@@ -61,25 +72,17 @@ def plan(source: str | Path, objects: Sequence[Object], fields: str | Sequence[s
             groups.setdefault(formats.detect(o.path, names), []).append(o)
         except (FormatError, SourceError) as error:
             others.append((o, str(error)))
-    if not groups:
-        first, why = others[0]
-        more = f"; nothing else there is one either ({len(others) - 1:,} more looked at)" if len(others) > 1 else ""
-        raise FormatError(f"no flow logs in {source}: {first.name} is none, {why}{more}")
     return Plan(tuple((form, tuple(group)) for form, group in groups.items()), tuple(others))
 
 
-def chunks(objects: Sequence[Object], most: int) -> Iterator[list[Object]]:
-    """Yield the objects in runs of at most so many bytes, or of one object, so that memory stays flat."""
-    run: list[Object] = []
-    size = 0
-    for o in objects:
-        if run and size + o.size > most:
-            yield run
-            run, size = [], 0
-        run.append(o)
-        size += o.size
-    if run:
-        yield run
+def sure(source: str | Path, what: Plan) -> Plan:
+    """Return the plan, or raise `FormatError` where it has nothing to read."""
+    if not what.groups:
+        first, why = what.others[0]
+        rest = len(what.others) - 1
+        more = f"; nothing else there is one either ({rest:,} more looked at)" if rest else ""
+        raise FormatError(f"no flow logs in {source}: {first.name} is none, {why}{more}")
+    return what
 
 
 def batches(run: Sequence[Object], form: Format, wanted: Wanted) -> Iterator[Batch]:
@@ -95,12 +98,70 @@ def huge(run: Sequence[Object], form: Format) -> bool:
     return len(run) == 1 and formats.huge(run[0].path, run[0].size, form)
 
 
-def _ahead(what: Plan, wanted: Wanted) -> Iterator[Batch]:
-    """Yield what the plan's objects hold, in their order, a little ahead of whoever takes it."""
+Run = tuple[Format, list[Object]]
+
+
+def _on_disk(what: Plan) -> Iterator[Run]:
+    return ((form, run) for form, group in what.groups for run in chunks(group, SIP))
+
+
+def _sampled(source: str | Path, objects: Sequence[Object], names: Sequence[str] | None, access: Access) -> Plan:
+    """Return the plan of a source in AWS from an object of each flow log: its others have the same format."""
+    kinds: dict[str, list[Object]] = {}
+    for o in objects:
+        kinds.setdefault(sources.kind(o), []).append(o)
+    what = Plan((), ())
+    for turn in range(SAMPLES):
+        tried = {each[turn].identity: kind for kind, each in kinds.items() if turn < len(each)}
+        asked = [kinds[kind][turn] for kind in tried.values()]
+        for seen in _looked_at(asked, names, access):
+            what = Plan(what.groups + seen.groups, what.others + seen.others)
+            for o in (o for _, group in seen.groups for o in group):
+                kinds.pop(tried[o.identity])
+    return sure(source, what)
+
+
+def _looked_at(objects: Sequence[Object], names: Sequence[str] | None, access: Access) -> Iterator[Plan]:
+    with TemporaryDirectory(prefix="flowkit-") as folder:
+        yield from (look(run, names) for run in sources.fetched(objects, access, folder))
+
+
+@contextmanager
+def _from_aws(
+    objects: Sequence[Object], known: Types, names: Sequence[str] | None, access: Access, called: dict[str, str]
+) -> Iterator[Iterator[Run]]:
+    """Give the runs of objects as they come, and keep their files meanwhile."""
+    with TemporaryDirectory(prefix="flowkit-", ignore_cleanup_errors=True) as folder:
+        coming = sources.fetched(objects, access, folder, keep=AHEAD)
+        with closing(coming):
+            yield _known(coming, known, names, called)
+
+
+def _known(
+    coming: Iterator[list[Object]], known: Types, names: Sequence[str] | None, called: dict[str, str]
+) -> Iterator[Run]:
+    """Yield runs by format; `called` is told the name of each file's object."""
+    for run in coming:
+        what = look(run, names)
+        called.update({o.path: o.name for o in run})
+        if what.others:
+            _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
+        for form, group in what.groups:
+            strange = [column for column in columns(form.names) if column not in known]
+            if strange:
+                raise FormatError(
+                    f"{group[0].name} has the fields {', '.join(strange)}, which others of its flow log or folder "
+                    "do not have: read the source with flowkit.load, which looks at every object first"
+                )
+            yield from ((form, part) for part in chunks(group, SIP))
+
+
+def _ahead(runs: Iterator[Run], wanted: Wanted) -> Generator[Batch]:
+    """Yield what runs of objects hold, in their order, a little ahead of whoever takes it."""
     coming: deque[Future[list[Batch]] | Iterator[Batch]] = deque()
     with ThreadPoolExecutor(AHEAD, "flowkit-scan") as pool:
         try:
-            for form, run in ((form, run) for form, group in what.groups for run in chunks(group, SIP)):
+            for form, run in runs:
                 made = batches(run, form, wanted)
                 coming.append(made if huge(run, form) else pool.submit(list, made))
                 if len(coming) == AHEAD:
@@ -124,6 +185,12 @@ def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
     return [*after, *before]
 
 
+def inside(start: datetime | None, end: datetime | None, interfaces: Collection[str] | None = None) -> list[pl.Expr]:
+    """Return the conditions under which a record is wanted: it overlaps the span, and is of one of the interfaces."""
+    among = sources.some(interfaces)
+    return [*overlaps(start, end), *([pl.col("interface_id").is_in(sorted(among))] if among else [])]
+
+
 def scan(
     source: str | Path,
     *,
@@ -131,6 +198,11 @@ def scan(
     end: str | datetime | None = None,
     tz: str = "UTC",
     fields: str | Sequence[str] | None = None,
+    access: Access | Mapping[str, str] | None = None,
+    accounts: Collection[str] | None = None,
+    regions: Collection[str] | None = None,
+    flow_log_ids: Collection[str] | None = None,
+    interfaces: Collection[str] | None = None,
 ) -> pl.LazyFrame:
     """Return the flows of a source as a LazyFrame: nothing is cached, nothing is printed.
 
@@ -142,17 +214,25 @@ def scan(
     Parameters
     ----------
     source
-        A file, a folder in any layout, or a pattern such as `logs/**/*.log.gz`; text, gzip or Parquet.
+        A file, a folder in any layout, or a pattern such as `logs/**/*.log.gz`; text, gzip or Parquet. A bucket,
+        `s3://bucket/prefix`, in any of AWS's layouts. A log group of CloudWatch Logs, `cwl:GROUP`, which needs `start`.
     start, end
         The span. A time without an offset is in the zone `tz`. Objects whose name says that they cannot hold it are
         not opened.
     fields
         The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`. Without it such text
         is taken for the default format if its lines fit it. A file that has a header line keeps its own.
+    access
+        How to reach AWS, where the source lies there: a `flowkit.Access`, or its parts as a mapping, such as
+        `{"profile": "nightly", "region": "eu-west-1"}`; by default your session as boto3 finds it.
+    accounts, regions, flow_log_ids
+        Only these, as the names of keys and folders tell them: what is not wanted is not even listed.
+    interfaces
+        Only the records of these network interfaces; of a log group only their streams are read.
 
     Raises
     ------
-    SourceError, FormatError, TimeError
+    SourceError, AwsError, FormatError, TimeError
         Where there is nothing to read, nothing readable, or no such time.
 
     Warns
@@ -168,37 +248,57 @@ def scan(
     1063
     """
     first, last = span(start, end, tz)
-    what = plan(source, sources.find(source, first, last), fields)
-    if what.others:
+    session = Access.of(access)
+    objects = sources.find(
+        source,
+        first,
+        last,
+        access=session,
+        accounts=accounts,
+        regions=regions,
+        flow_log_ids=flow_log_ids,
+        interfaces=interfaces,
+        fields=fields,
+    )
+    names = parse_fields(fields) if fields else None
+    remote = sources.remote(source)
+    what = _sampled(source, objects, names, session) if remote else plan(source, objects, fields)
+    if what.others and not remote:
         _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
     unused = [(o, form) for form, group in what.groups for o in group if fields and form.own]
     if unused:
         _warn(f"the fields given are not those of {len(unused):,} objects: {unused[0][0].name} is {unused[0][1].words}")
-    inside = overlaps(first, last)
+    conditions = inside(first, last, interfaces)
 
     def read(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        keep = [*inside, *([] if predicate is None else [predicate])]
+        keep = [*conditions, *([] if predicate is None else [predicate])]
         wanted = Wanted(what.types, with_columns, reduce(and_, keep) if keep else None, only_flows=True)
-        for batch in _ahead(what, wanted):
-            rows = _told(batch).frame if n_rows is None else _told(batch).frame.head(n_rows)
-            n_rows = None if n_rows is None else n_rows - rows.height
-            yield rows
-            if n_rows == 0:
-                return
+        called: dict[str, str] = {}
+        place = _from_aws(objects, what.types, names, session, called) if remote else nullcontext(_on_disk(what))
+        with place as runs, closing(_ahead(runs, wanted)) as coming:
+            for batch in coming:
+                rows = _told(batch, called).frame if n_rows is None else _told(batch, called).frame.head(n_rows)
+                n_rows = None if n_rows is None else n_rows - rows.height
+                yield rows
+                if n_rows == 0:
+                    return
 
     return register_io_source(read, schema=pl.Schema(what.types), is_pure=True)
 
 
-def _told(batch: Batch) -> Batch:
+def _told(batch: Batch, called: Mapping[str, str]) -> Batch:
+    def name(path: str) -> str:
+        return called.get(path) or Path(formats.spoken(path)).name
+
     for path, note in batch.notes.items():
-        _warn(f"{Path(formats.spoken(path)).name}: {note}")
+        _warn(f"{name(path)}: {note}")
     if batch.quarantine.height:
         first = batch.quarantine.row(0, named=True)
         _warn(
             f"{batch.quarantine.height:,} malformed lines left out, the first of them "
-            f"line {first['line']:,} of {Path(formats.spoken(first['object'])).name}: {first['reason']}"
+            f"line {first['line']:,} of {name(first['object'])}: {first['reason']}"
         )
     return batch
 

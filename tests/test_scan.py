@@ -137,11 +137,6 @@ def test_a_zone_or_time_nobody_knows_is_one_sentence(written: Writer) -> None:
         fk.scan(path, start="2026-10-25 02:30", tz="Europe/Paris")
 
 
-def test_an_object_in_aws_is_not_taken_for_a_file() -> None:
-    with pytest.raises(SourceError, match="lies in AWS"):
-        fk.scan("s3://bucket/AWSLogs/")
-
-
 def test_a_hive_layout_adds_no_columns(written: Writer) -> None:
     """The folders' names are not fields of the record."""
     path = written("aws-region=eu-west-1/year=2026/a.log", FLOW)

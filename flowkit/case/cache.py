@@ -68,9 +68,12 @@ def home(cache: str | Path | None) -> Path:
     return Path(cache).expanduser() if cache else Path(platformdirs.user_cache_dir("flowkit"))
 
 
-def shelf(root: Path, source: str | Path) -> Path:
-    """Return the place of one source's parts, made where it is missing; what a killed load left there is swept."""
-    name = str(Path(source).expanduser().resolve())
+def shelf(root: Path, source: str) -> Path:
+    """Return the place of one source's parts, made where it is missing; what a killed load left there is swept.
+
+    `sources.home` gives the source's name.
+    """
+    name = str(source)
     place = root / "parts" / digest([str(VERSION), name])
     with told(root):
         place.mkdir(parents=True, exist_ok=True)
@@ -184,6 +187,11 @@ def parts(place: Path) -> list[Part]:
         except (OSError, ValueError, TypeError, KeyError):
             continue  # Not whole, or another version's: its objects are read anew.
     return found
+
+
+def identities(place: Path) -> set[str]:
+    """Return the identities of the objects that the parts at a place hold."""
+    return {entry.identity for part in parts(place) for entry in part.entries}
 
 
 def _part(manifest: Path, facts: dict[str, Any]) -> Part:

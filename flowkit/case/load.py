@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,19 +12,22 @@ from typing import Literal
 import polars as pl
 
 from flowkit import sources
+from flowkit.access import Access
 from flowkit.case import cache as store
-from flowkit.case.cache import Part
+from flowkit.case.brought import read_from_aws
 from flowkit.case.case import Case
 from flowkit.case.coverage import delay, horizon
+from flowkit.case.parts import Read, read_run, sound
+from flowkit.case.preflight import Preflight, preflight
 from flowkit.case.progress import Progress
 from flowkit.case.settle import KEY, settle
 from flowkit.case.show import LEDGER
 from flowkit.errors import FormatError, SourceError
-from flowkit.formats import QUARANTINE, Batch, Format, Wanted
-from flowkit.formats.batch import Types
-from flowkit.scanning import Plan, batches, chunks, huge, overlaps, plan
-from flowkit.schema import canonical, columns
+from flowkit.formats import QUARANTINE, Format
+from flowkit.scanning import Plan, inside, plan
+from flowkit.schema import columns
 from flowkit.sources import Object
+from flowkit.sources.objects import chunks
 from flowkit.times import span
 
 RUN = 12 << 20
@@ -42,13 +45,20 @@ def load(
     lb_addresses: Collection[str] | None = None,
     assign: Mapping[str, str] | None = None,
     duplicates: Literal["keep", "drop"] = "keep",
+    access: Access | Mapping[str, str] | None = None,
+    accounts: Collection[str] | None = None,
+    regions: Collection[str] | None = None,
+    flow_log_ids: Collection[str] | None = None,
+    interfaces: Collection[str] | None = None,
+    max_gb: float | None = None,
+    confirm: Callable[[Preflight], None] | None = None,
 ) -> Case:
     """Read a source once into a local Parquet cache, tell the health checks apart, and return the case.
 
     Parameters
     ----------
     source
-        A file, a folder in any layout, or a pattern; text, gzip or Parquet.
+        A file, a folder in any layout, or a pattern; text, gzip or Parquet; `s3://bucket/prefix` or `cwl:GROUP`.
     start, end
         The span; a time without an offset is in `tz`. Records count as inside when they overlap it.
     tz
@@ -65,10 +75,16 @@ def load(
         What is to become of second copies of a record (the same object twice, exports that overlap): every field
         is the other's, so the same flow seen on two interfaces is none. They are counted on the case, and
         `"drop"` leaves them out.
+    access, accounts, regions, flow_log_ids, interfaces
+        As for `scan`. From AWS only what the cache does not hold is fetched.
+    max_gb
+        Refuse to read more than so many GB (10^9 bytes, as they are stored).
+    confirm
+        Called with what the load is going to take, before anything is fetched; what it raises ends the load.
 
     Raises
     ------
-    SourceError, FormatError, TimeError, CacheError, QuestionError
+    SourceError, AwsError, FormatError, TimeError, CacheError, QuestionError
         Each with one sentence: what happened, what was seen, what to do.
 
     Examples
@@ -83,13 +99,34 @@ def load(
     first, last = span(start, end, tz)
     kept = TemporaryDirectory(prefix="flowkit-") if cache is False else None
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
-    objects = sources.find(source, first, last)
-    what = plan(source, objects, fields)
-    shelf = store.shelf(root, source)
-    read, broken = _read(shelf, what)
+    session = Access.of(access)
+    objects = sources.find(
+        source,
+        first,
+        last,
+        access=session,
+        accounts=accounts,
+        regions=regions,
+        flow_log_ids=flow_log_ids,
+        interfaces=interfaces,
+        fields=fields,
+    )
+    shelf = store.shelf(root, sources.home(source))
+    listed = session.calls["s3:ListObjectsV2"]
+    ahead = preflight(str(source), objects, store.identities(shelf), region=session.region, listed=listed)
+    ahead.check(max_gb)
+    if confirm:
+        confirm(ahead)
+    if sources.remote(source):
+        what, read, broken = read_from_aws(
+            shelf, source, objects, fields=fields, access=session, ahead=ahead, said=bool(confirm)
+        )
+    else:
+        what = plan(source, objects, fields)
+        read, broken = _read(shelf, what)
     types = {**what.types, **columns([name for r in read for name in r.part.more])}
-    records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *overlaps(first, last))
-    name = [*_identities(what), repr((first, last))]
+    records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *inside(first, last, interfaces))
+    name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
     done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, lb_addresses=lb_addresses)
     done.split.assign_all(assign or {})
@@ -113,40 +150,18 @@ def load(
     return case
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A part, and which of its objects belong to the case."""
-
-    part: Part
-    objects: dict[int, Object]
-
-    def records(self, types: Types) -> pl.LazyFrame:
-        frame = pl.scan_parquet(self.part.path, glob=False)
-        if len(self.objects) < len(self.part.entries):
-            frame = frame.filter(pl.col("object").is_in(list(self.objects)))
-        held = columns([*self.part.names, *self.part.more, "log-status"])
-        return frame.select(pl.col(c) if c in held else pl.lit(None, dtype=t).alias(c) for c, t in types.items())
-
-    def quarantine(self) -> pl.LazyFrame:
-        if not self.part.quarantine.exists():
-            return QUARANTINE.to_frame().lazy()
-        names = {i: o.name for i, o in self.objects.items()}
-        frame = pl.scan_parquet(self.part.quarantine, glob=False).filter(pl.col("object").is_in(list(names)))
-        return frame.with_columns(pl.col("object").replace_strict(names, return_dtype=pl.String))
-
-
-def _read(place: Path, what: Plan) -> tuple[list[_Read], list[tuple[Object, str]]]:
+def _read(place: Path, what: Plan) -> tuple[list[Read], list[tuple[Object, str]]]:
     """Return the parts that hold the plan's objects, reading those that none holds, and what could not be read."""
     held = {(e.identity, p.names): (p, i) for p in store.parts(place) for i, e in enumerate(p.entries)}
-    used: dict[Path, _Read] = {}
+    used: dict[Path, Read] = {}
     known: dict[Path, bool] = {}
     fresh: list[tuple[Format, Object]] = []
     for form, group in what.groups:
         for o in group:
             found = held.get((o.identity, form.names))
-            if found and _sound(found[0], known):
+            if found and sound(found[0], known):
                 part, i = found
-                used.setdefault(part.path, _Read(part, {})).objects[i] = o
+                used.setdefault(part.path, Read(part, {})).objects[i] = o
             else:
                 fresh.append((form, o))
     made, broken = _read_new(place, fresh)
@@ -156,21 +171,14 @@ def _read(place: Path, what: Plan) -> tuple[list[_Read], list[tuple[Object, str]
     return [*used.values(), *made], broken
 
 
-def _sound(part: Part, known: dict[Path, bool]) -> bool:
-    """Return whether a part is as it was written; it is looked at once."""
-    if part.path not in known:
-        known[part.path] = part.sound()
-    return known[part.path]
-
-
-def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Read], list[tuple[Object, str]]]:
+def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[Read], list[tuple[Object, str]]]:
     total, done = sum(o.size for _, o in fresh), 0
     made, broken, progress = [], [], Progress("reading flow logs")
     try:
         for form in dict.fromkeys(form for form, _ in fresh):
             for run in chunks([o for f, o in fresh if f == form], RUN):
                 progress(done, total)
-                parts, failed = _read_run(place, run, form)
+                parts, failed = read_run(place, run, form)
                 made += parts
                 broken += failed
                 done += sum(o.size for o in run)
@@ -179,32 +187,14 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[_Re
     return made, broken
 
 
-def _read_run(place: Path, run: list[Object], form: Format) -> tuple[list[_Read], list[tuple[Object, str]]]:
-    """Read and store some objects; where one of them breaks the run, each is read by itself."""
-    wanted = Wanted({**columns([*form.names, "log-status"]), "object": pl.String}, open=not huge(run, form))
-    try:
-        made: Iterable[Batch] = batches(run, form, wanted)
-        more: list[str] = []
-        if wanted.open:
-            made = list(made)
-            # Under a second header inside a file there may be fields that its first one did not name.
-            more = [canonical(c) for b in made for c in b.frame.columns if c not in wanted.types]
-        part = store.store(place, run, form, more, made)
-    except FormatError as error:
-        if len(run) == 1:
-            return [], [(run[0], str(error))]
-        apart = [_read_run(place, [o], form) for o in run]
-        return [r for made, _ in apart for r in made], [b for _, broken in apart for b in broken]
-    return [_Read(part, dict(enumerate(run)))], []
-
-
 def _identities(what: Plan) -> list[str]:
     return [o.identity for _, group in what.groups for o in group]
 
 
-def _ledger(read: list[_Read], what: Plan, broken: list[tuple[Object, str]]) -> pl.DataFrame:
-    told = {o.path: {"format": form.words} for form, group in what.groups for o in group}
-    rows = [{"object": o.name, **asdict(r.part.entries[i]), **told[o.path]} for r in read for i, o in r.objects.items()]
+def _ledger(read: list[Read], what: Plan, broken: list[tuple[Object, str]]) -> pl.DataFrame:
+    told = {o.identity: {"format": form.words} for form, group in what.groups for o in group}
+    entries = [(o, r.part.entries[i]) for r in read for i, o in r.objects.items()]
+    rows = [{"object": o.name, **asdict(entry), **told[o.identity]} for o, entry in entries]
     rows += [{"object": o.name, "format": "not read", "note": why} for o, why in [*what.others, *broken]]
     frame = pl.DataFrame([{c: row.get(c) for c in LEDGER} for row in rows], schema=LEDGER)
     return frame.with_columns(pl.col(pl.Int64).fill_null(0)).sort("object")

@@ -36,12 +36,14 @@ def prepare(
     cache: str | Path | bool | None = None,
     fields: str | Sequence[str] | None = None,
     assign: Mapping[str, str] | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> Path:
     """Copy a notebook into a case folder with its parameters filled in, and return the copy.
 
     `notebook` is the path of an .ipynb file or the name of one that flowkit brings; the rest is as for `flowkit.load`.
-    Local paths become absolute, because JupyterLab works in the case folder. A notebook that is already there is never
-    written over: the same one is given back, beside a different one the copy gets the next free name.
+    Local paths become absolute, because JupyterLab works in the case folder. `parameters` are as for `flowkit.report`.
+    A notebook that is already there is never written over: the same one is given back, beside a different one the copy
+    gets the next free name.
 
     Raises `NotebookError` for a notebook that is missing or takes no parameters, `TimeError` for a span or a zone that
     cannot be understood, and `FlowkitError` when the folder cannot be written.
@@ -54,7 +56,7 @@ def prepare(
     kept = _absolute(cache) if isinstance(cache, str | Path) else cache
     place = _absolute(source)
     values = notebooks.settings(
-        book, source=place, start=start, end=end, tz=tz, cache=kept, fields=fields, assign=assign
+        book, source=place, start=start, end=end, tz=tz, cache=kept, fields=fields, assign=assign, more=parameters
     )
     notebooks.fill(book, values)
     return _place(notebooks.text(book), Path(folder), path.stem)
@@ -99,7 +101,9 @@ def _root() -> bool:
 
 def _absolute(place: str | Path) -> str:
     """Return a local path or glob as seen from anywhere; an address such as s3://… as it is."""
-    return str(place) if "://" in str(place) else str(Path(place).expanduser().absolute())
+    return (
+        str(place) if "://" in str(place) or str(place).startswith("cwl:") else str(Path(place).expanduser().absolute())
+    )
 
 
 def _place(text: str, folder: Path, stem: str) -> Path:

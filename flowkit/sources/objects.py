@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,18 +23,22 @@ _STAMP = re.compile(r"_(\d{8}T\d{4})Z_")
 
 @dataclass(frozen=True)
 class Object:
-    """One object: its name as the user knows it, where it lies, its size in bytes, when it changed (ns), its slot."""
+    """One object: its name as the user knows it, where it lies, its size in bytes, when it changed (ns), its slot.
+
+    `origin` is the identity of one that lies in AWS: it stays the same when the object has been fetched to a file.
+    """
 
     name: str
     path: str
     size: int
     modified: int
     slot: datetime | None = None
+    origin: str = ""
 
     @property
     def identity(self) -> str:
         """What changes when the object does."""
-        return f"{self.path}|{self.size}|{self.modified}"
+        return self.origin or f"{self.path}|{self.size}|{self.modified}"
 
 
 def slot_of(name: str) -> datetime | None:
@@ -56,7 +60,7 @@ def within(objects: Sequence[Object], start: datetime | None, end: datetime | No
 
     Raises `SourceError` where none can, saying which times there are.
     """
-    kept = [o for o in objects if o.slot is None or _can_hold(o.slot, start, end)]
+    kept = [o for o in objects if o.slot is None or can_hold(o.slot, start, end)]
     if objects and not kept:
         slots = sorted(o.slot for o in objects if o.slot)
         raise SourceError(
@@ -66,9 +70,24 @@ def within(objects: Sequence[Object], start: datetime | None, end: datetime | No
     return kept
 
 
-def _can_hold(slot: datetime, start: datetime | None, end: datetime | None) -> bool:
+def can_hold(slot: datetime, start: datetime | None, end: datetime | None) -> bool:
+    """Return whether an object of a slot can hold records of the span."""
     return (start is None or slot > start - BEFORE) and (end is None or slot < end + AFTER)
 
 
 def _show(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "any time"
+
+
+def chunks(objects: Sequence[Object], most: int) -> Iterator[list[Object]]:
+    """Yield the objects in runs of at most so many bytes, or of one object, so that memory stays flat."""
+    run: list[Object] = []
+    size = 0
+    for o in objects:
+        if run and size + o.size > most:
+            yield run
+            run, size = [], 0
+        run.append(o)
+        size += o.size
+    if run:
+        yield run

@@ -1,0 +1,83 @@
+"""Events by Logs Insights: the only way into the infrequent-access class, and charged by what it scans."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from flowkit.access import told
+from flowkit.errors import AwsError
+from flowkit.sources.cloudwatch.group import Slice
+
+LIMIT = 100_000
+"""Results a query may have; AWS gives no more, and does not say that there were more."""
+
+PAGE = 10_000
+"""Results in one answer."""
+
+SECOND = timedelta(seconds=1)
+
+POLL_S = 0.5
+"""Seconds between two looks at a query."""
+
+
+class _TooMuch(Exception):  # noqa: N818 - not an error: the span is divided
+    """A query that cannot give all there is."""
+
+
+def messages(client: Any, slice_: Slice) -> Iterator[str]:
+    """Yield the text of every event of a slice; where a query cannot give all of them, its span is divided."""
+    begin, until = int(slice_.begin.timestamp()), int(slice_.until.timestamp())
+    spans = [(begin, until)]
+    while spans:
+        first, last = spans.pop()
+        try:
+            with told(f"querying {slice_.group} with Logs Insights", "logs:StartQuery"):
+                texts = _query(client, slice_, first, last)
+        except _TooMuch as error:
+            if last - first <= 1:
+                raise AwsError(
+                    f"one second of {slice_.group} cannot be had from Logs Insights ({error}): "
+                    "name fewer interfaces with interfaces="
+                ) from None
+            middle = (first + last) // 2
+            spans += [(middle, last), (first, middle)]
+        else:
+            yield from texts
+
+
+def _query(client: Any, slice_: Slice, first: int, last: int) -> list[str]:
+    """Return the events from `first` to before `last` in Unix seconds; Insights counts its end as inside."""
+    among = f" | filter @logStream in {json.dumps(list(slice_.streams))}" if slice_.streams else ""
+    begun = client.start_query(
+        logGroupName=slice_.group,
+        startTime=first,
+        endTime=last - 1,
+        queryString=f"fields @message{among} | limit {LIMIT}",
+        limit=LIMIT,
+    )
+    answer = _done(client, begun["queryId"])
+    rows = list(answer["results"])
+    while token := answer.get("nextToken"):
+        answer = client.get_query_results(queryId=begun["queryId"], maxItems=PAGE, nextToken=token)
+        rows += answer["results"]
+    matched = int(answer.get("statistics", {}).get("recordsMatched", len(rows)))
+    if len(rows) >= LIMIT or matched > len(rows):
+        raise _TooMuch(f"{max(matched, len(rows)):,} events match, {len(rows):,} came")
+    return [cell["value"] for row in rows for cell in row if cell["field"] == "@message"]
+
+
+def _done(client: Any, query: str) -> dict[str, Any]:
+    while True:
+        answer: dict[str, Any] = client.get_query_results(queryId=query, maxItems=PAGE)
+        status = answer["status"]
+        if status == "Complete":
+            return answer
+        if status == "Timeout":
+            raise _TooMuch("the query ran out of time")
+        if status not in ("Scheduled", "Running"):
+            raise AwsError(f"a query of Logs Insights ended as {status}: repeat, or look at it in the console")
+        time.sleep(POLL_S)
