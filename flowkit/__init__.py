@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowkit.case.load import load
     from flowkit.errors import FlowkitError
     from flowkit.questions.aggregation import aggregation
+    from flowkit.questions.cadence import cadence
     from flowkit.questions.findings import findings
     from flowkit.questions.health import health_changes, target_health
     from flowkit.questions.peers import peers
@@ -37,6 +38,7 @@ _HOMES = {
     "Explorer": "flowkit.widgets",
     "FlowkitError": "flowkit.errors",
     "aggregation": "flowkit.questions",
+    "cadence": "flowkit.questions",
     "findings": "flowkit.questions",
     "health_changes": "flowkit.questions",
     "load": "flowkit.case",
@@ -57,6 +59,7 @@ __all__ = [
     "FlowkitError",
     "aggregation",
     "aws",
+    "cadence",
     "charts",
     "findings",
     "health_changes",

@@ -5,6 +5,7 @@
 Altair is imported when the first chart is drawn, so that `import flowkit` stays light.
 """
 
+from flowkit.charts.cadence import cadence
 from flowkit.charts.coverage import coverage
 from flowkit.charts.figure import Figure
 from flowkit.charts.peers import peers
@@ -13,4 +14,4 @@ from flowkit.charts.sizes import sizes
 from flowkit.charts.target_health import target_health
 from flowkit.charts.timeline import timeline
 
-__all__ = ["Figure", "coverage", "peers", "rejected", "sizes", "target_health", "timeline"]
+__all__ = ["Figure", "cadence", "coverage", "peers", "rejected", "sizes", "target_health", "timeline"]

@@ -119,7 +119,7 @@ class _Health:
         times: list[datetime] = self.own(target).filter(pl.col(column) > 0)["time"].to_list()
         every: list[datetime] = self.summed["time"].to_list()
         ends = (min(times), max(times) + self.width)
-        return " to ".join(words.moment(time, self.at, min(every), max(every)) for time in ends)
+        return " to ".join(words.moment(time, self.at, min(every), max(every), self.width) for time in ends)
 
 
 def _chart(health: _Health) -> style.Drawing:

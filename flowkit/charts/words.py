@@ -76,10 +76,16 @@ def each(length: timedelta) -> str:
     return {"1 min": "a minute", "1 h": "an hour"}.get(lasting(length), lasting(length))
 
 
-def moment(time: datetime, clock: Clock, first: datetime, last: datetime) -> str:
-    """Return a time as short as the span allows: with its date only where the span crosses a midnight."""
+def moment(
+    time: datetime, clock: Clock, first: datetime, last: datetime, step: timedelta = timedelta(minutes=1)
+) -> str:
+    """Return a time as short as the span allows: with its date only where the span crosses a midnight.
+
+    With its seconds only where bins (`step`) are not whole minutes.
+    """
     days = {clock.show(time, "%Y-%m-%d") for time in (first, last)}
-    return clock.show(time, "%H:%M" if len(days) == 1 else "%d %b %H:%M")
+    shape = "%H:%M" if step % timedelta(minutes=1) == timedelta(0) else "%H:%M:%S"
+    return clock.show(time, shape if len(days) == 1 else f"%d %b {shape}")
 
 
 def during(start: datetime, length: timedelta, clock: Clock) -> str:
@@ -143,12 +149,12 @@ def windows(table: pl.DataFrame | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return words as a sentence.
+    """Return words as a sentence; one that begins with an address begins with it as it is.
 
-    >>> sentence("each hop once")
-    'Each hop once.'
+    >>> sentence("each hop once"), sentence("fd00::1 · 3 targets")
+    ('Each hop once.', 'fd00::1 · 3 targets.')
     """
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"{text[0].upper() if text.split(maxsplit=1)[0].isalpha() else text[0]}{text[1:]}." if text else ""
 
 
 def column(values: Iterable[Any], say: Callable[[Any], str]) -> pl.Series:

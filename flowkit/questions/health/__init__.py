@@ -13,7 +13,7 @@ from flowkit.questions.health.streaks import COUNTED, TIMES, TURNS, counted
 from flowkit.questions.shared import require, seen_from
 from flowkit.schema import TIME
 
-_NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
+NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
 
 
 def target_health(
@@ -112,9 +112,9 @@ def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame) -> pl.LazyFrame:
 
 def seen_health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:
     """Return the checks of each target by each checker and bin, with all that the questions here are made of."""
-    require(flows, _NEEDED)
+    require(flows, NEEDED)
     seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
-    records = timed(seen.select(*_NEEDED), flows, every)
+    records = timed(seen.select(*NEEDED), flows, every)
     checks = connections(records.filter(pl.col("kind") != "service"))
 
     def count(found: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,82 @@
+"""How evenly checks come: counts of each source per capture window, in proportion to the window's true length."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from flowkit.questions.health import NEEDED, seen_health
+from flowkit.questions.health.bins import timed
+from flowkit.questions.shared import require
+
+
+def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
+    """Return how many health checks each source made in each capture window, and how many were due.
+
+    A load balancer's node checks like a clock, so that its count a window hardly wavers; a step is a node or a target
+    that came or went. The first and the last window of a log are cut off, and are counted for as long as they are: a
+    short window has fewer checks, and has missed none.
+
+    Parameters
+    ----------
+    flows
+        Labelled flow records, as `case.flows` gives them.
+    every
+        Length of a bin: "30s", "1m", "5m", "1h". By default the capture window.
+
+    Returns
+    -------
+    Columns `source` (address), `time` (start of the bin), `checks` (whatever became of them), `targets` (how many it
+    checked), `length_s` (of the bin, as far as there are records), `per_minute` (checks a minute of that length),
+    `due` (checks at the source's usual pace: the median of its whole windows, silent ones left out). Sorted by source
+    and time. Raises `QuestionError` like `flowkit.target_health`.
+
+    >>> from datetime import UTC, datetime
+    >>> at = [datetime(2026, 5, 14, 0, minute, second, tzinfo=UTC) for minute in range(4) for second in (0, 20, 40)]
+    >>> flows = pl.LazyFrame({"interface_id": "eni-a", "start": at, "end": at, "kind": "health-check", "dstport": 80,
+    ...     "srcaddr": "10.0.0.9", "dstaddr": "10.0.1.1", "srcport": range(40000, 40012), "packets": 4, "bytes": 216})
+    >>> cadence(flows).select("source", "checks", "length_s", "due").collect().rows()[1:]
+    [('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 40.0, 2.0)]
+    """
+    require(flows, NEEDED)
+    health = seen_health(flows, every, ())
+    counts = health.group_by(source="checker", time="time", _bin="_bin", _width="_width").agg(
+        checks=pl.col("checks").sum(), targets=(pl.col("checks") > 0).sum().cast(pl.Int64)
+    )
+    whole = counts.join(_seen(flows, every), on="_bin", how="left")
+    length = pl.coalesce("seen", "_width") / 1_000
+    pace = pl.col("checks") * 60 / pl.col("length_s")
+    usual = pl.col("per_minute").filter((pl.col("checks") > 0) & pl.col("seen").is_null()).median()
+    usual = pl.coalesce(usual, pl.col("per_minute").median()).over("source")
+    return (
+        whole.with_columns(length_s=length)
+        .with_columns(per_minute=pace)
+        .with_columns(due=usual * pl.col("length_s") / 60)
+        .select("source", "time", "checks", "targets", "length_s", "per_minute", "due")
+        .sort("source", "time")
+    )
+
+
+def _seen(flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
+    """Return of the bins that a log's beginning or end cuts off how much was seen, in milliseconds.
+
+    Each interface that logs checks has windows of its own: what was seen of a bin is the mean of theirs.
+    """
+    records = timed(flows.select(NEEDED), flows, every)
+    checkers = records.filter(pl.col("kind") == "health-check").select("interface_id").unique()
+    there = records.join(checkers, on="interface_id", how="semi")
+    spans = there.group_by("interface_id", "_bin", "_width").agg(pl.col("start").min(), pl.col("end").max())
+    ends = spans.group_by("interface_id").agg(first=pl.col("_bin").min(), last=pl.col("_bin").max())
+    bins = spans.select(low=pl.col("_bin").min(), high=pl.col("_bin").max(), _width=pl.col("_width").first()).join(
+        ends.select(pl.col("first").max(), pl.col("last").min()), how="cross"
+    )
+    # Only the bins in which some interface begins or ends need a look.
+    cut = bins.select(
+        "_width",
+        _bin=pl.concat_list(pl.int_ranges("low", pl.col("first") + 1), pl.int_ranges("last", pl.col("high") + 1)),
+    )
+    grid = cut.explode("_bin").unique().join(ends, how="cross")
+    grid = grid.join(spans.drop("_width"), on=["interface_id", "_bin"], how="left")
+    edge = (pl.col("_bin") <= pl.col("first")) | (pl.col("_bin") >= pl.col("last"))
+    lasted = (pl.col("end") - pl.col("start")).dt.total_milliseconds().fill_null(0).clip(0, pl.col("_width"))
+    seen = pl.when(edge).then(lasted).otherwise("_width")
+    return grid.group_by("_bin").agg(seen=seen.mean().clip(1_000))
