@@ -50,6 +50,14 @@ def coverage_table(eni: str = "eni-a") -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["interface_id", "time", "state", "records", "window_s"], orient="row")
 
 
+def cadence_table(checker: str = "10.0.9.1") -> pl.DataFrame:
+    """Twelve checks a minute; four came in the third, and the last is cut off after 20 s."""
+    counts = [(12, 60.0), (12, 60.0), (4, 60.0), (12, 60.0), (4, 20.0)]
+    rows = [(checker, at(m), n, 2, length, n * 60 / length, length / 5) for m, (n, length) in enumerate(counts)]
+    names = ["checker", "time", "checks", "targets", "length_s", "per_minute", "due"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
 def health_table(target: str = "10.0.0.2:80") -> pl.DataFrame:
     """Two checkers; the target answers, refuses, is unreachable; its service stops."""
     outcomes = [(6, 0, 0, 40), (2, 4, 0, 10), (0, 0, 3, 0)]

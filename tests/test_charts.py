@@ -15,6 +15,7 @@ from tables import (
     HOSTILE,
     MIDNIGHT,
     at,
+    cadence_table,
     coverage_table,
     health_table,
     peers_table,
@@ -36,6 +37,7 @@ ALL = {
     charts.peers: peers_table(),
     charts.rejected: rejected_table(),
     charts.coverage: coverage_table(),
+    charts.cadence: cadence_table(),
     charts.target_health: health_table(),
 }
 every_chart = pytest.mark.parametrize(("chart", "table"), ALL.items(), ids=lambda v: getattr(v, "__name__", ""))
@@ -119,6 +121,7 @@ def test_a_zone_that_does_not_exist_is_an_error(chart: Any, table: pl.DataFrame)
         charts.peers(peers_table("user.agent[0]", HOSTILE)),
         charts.rejected(rejected_table("user.agent[0]", HOSTILE)),
         charts.coverage(coverage_table(HOSTILE)),
+        charts.cadence(cadence_table(HOSTILE)),
         charts.target_health(health_table(HOSTILE)),
     ],
     ids=lambda figure: figure.table.columns[0],
@@ -258,13 +261,39 @@ def test_sizes_say_for_each_kind_how_many_and_where_most_lie() -> None:
     ]
 
 
-def test_sizes_shade_the_clusters_of_health_checks_and_no_others() -> None:
+def test_sizes_name_the_clusters_and_shade_those_of_health_checks_only() -> None:
+    names = {"cluster": ["port 80, no payload", "port 80, payload 736 B"], "confidence": [0.97, 0.1]}
     clusters = pl.DataFrame(
-        {"kind": ["health-check", "service"], "bytes_low": [164, 900], "bytes_high": [164, 950], "flows": [9, 9]}
+        {**names, "kind": ["health-check", "service"], "bytes_low": [164, 900], "bytes_high": [216, 900], "flows": 9}
     )
     figure = charts.sizes(sizes_table(), clusters=clusters)
-    assert figure.alt.endswith("Shaded: health checks on their way to the target, 164 B.")
-    assert [(row["left"], row["right"]) for row in values(figure) if row.get("top") == 0] == [(163.5, 164.5)]
+    assert figure.title == "Health checks weigh 164–216 B towards their targets"
+    named = {row["label"]: (row["left"], row["right"], row["check"]) for row in values(figure) if "check" in row}
+    assert named == {
+        "port 80, no payload: health checks (97 % sure), 164–216 B": (163.5, 216.5, True),
+        "port 80, payload 736 B: service (90 % sure), 900 B": (899.5, 900.5, False),
+    }
+    assert all(label in figure.alt for label in named)
+
+
+def test_a_window_that_the_span_cuts_off_is_not_taken_for_missed_checks() -> None:
+    figure = charts.cadence(cadence_table())
+    assert figure.title == "Checks came short from 1 of 1 checker: 10.0.9.1, 00:02 to 00:03"
+    assert [row["series"] for row in values(figure) if "said" in row] == [
+        *["as many as due"] * 2, "fewer", "as many as due", "cut off by the span",
+    ]  # fmt: skip
+    (label,) = (row["label"] for row in values(figure) if "label" in row)
+    assert label == "10.0.9.1 · 2 targets, each every 10.0 s · 12 a minute, short in 1 of 5 windows"
+
+
+def test_checks_that_stop_are_said_first() -> None:
+    silent = cadence_table().with_columns(checks=pl.Series([12, 0, 0, 12, 4]))
+    assert charts.cadence(silent).title == "No checks from 10.0.9.1, 00:01 to 00:03; 1 of 1 checker came short"
+
+
+def test_bins_shorter_than_a_minute_are_told_with_their_seconds() -> None:
+    half = cadence_table().with_columns(time=at(0) + pl.duration(seconds=30 * pl.int_range(pl.len())))
+    assert charts.cadence(half).title.endswith("10.0.9.1, 00:01:00 to 00:01:30")
 
 
 # peers and rejected

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from flowkit.errors import QuestionError
+from flowkit.questions.cadence import cadence
 from flowkit.questions.health import health_changes, target_health
 
 START = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
@@ -266,3 +267,21 @@ def test_lazy_and_eager_agree_whatever_the_order_of_the_rows() -> None:
     shuffled = flows.sample(fraction=1, shuffle=True, seed=3).lazy()
     assert health_changes(shuffled).collect().equals(health_changes(flows.lazy()).collect(engine="streaming"))
     assert isinstance(target_health(shuffled), pl.LazyFrame)
+
+
+def test_checks_are_counted_by_checker_and_window_and_the_cut_off_ones_for_as_long_as_they_are() -> None:
+    """The span begins at 0:30 and ends at 4:20; the second node's checks begin at 2:00."""
+    late = (r for r in story((2, 4.34, ANSWERED)) if NODES[1] in (r["srcaddr"], r["dstaddr"]))
+    first = (r for r in story((0.5, 4.34, ANSWERED)) if NODES[0] in (r["srcaddr"], r["dstaddr"]))
+    found = cadence(frame(first, late)).collect()
+    one = found.filter(checker=NODES[0])
+    assert one["checks"].to_list() == [3, 6, 6, 6, 2]
+    assert one["length_s"].to_list() == [20, 60, 60, 60, 13]
+    assert one["due"].round().to_list() == [2, 6, 6, 6, 1]
+    assert found.filter(checker=NODES[1])["checks"].to_list()[-3:] == [6, 6, 2]
+
+
+def test_a_checks_fate_changes_nothing_about_the_cadence() -> None:
+    found = cadence(frame(story((0, 3, ANSWERED), (3, 6, LOST)))).collect()
+    assert set(found["checks"]) == {6}
+    assert found.columns == ["checker", "time", "checks", "targets", "length_s", "per_minute", "due"]

@@ -1,4 +1,4 @@
-"""Draws `flowkit.cadence`: a strip of counts for each source, in proportion to the true length of each window."""
+"""Draws `flowkit.cadence`: a strip of counts for each checker, in proportion to the true length of each window."""
 
 from __future__ import annotations
 
@@ -10,35 +10,43 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
+from flowkit.names import Names
 from flowkit.times import Clock
 
 _ROW = 84
 _MOST = 24
 _SERIES = ("as many as due", "fewer", "more", "cut off by the span")
-_TIPS = {"source": "source", "when": "time", "said": "checks", "usual": "due", "lasting": "seen of the window"}
+_TIPS = {"checker": "checker", "when": "time", "said": "checks", "usual": "due", "lasting": "seen of the window"}
 # Counts of a clock waver by one where a window's edge falls on a tick; a quarter covers several targets' ticks at once.
 _SLACK, _SHARE = 1.5, 0.25
 
 
-def cadence(table: pl.LazyFrame | pl.DataFrame, *, tz: str = "UTC", title: str | None = None) -> Figure:
-    """Return a strip for each source: its health checks in each window, as a rate, beside the rate that was due.
+def cadence(
+    table: pl.LazyFrame | pl.DataFrame,
+    *,
+    tz: str = "UTC",
+    title: str | None = None,
+    names: Names | None = None,
+) -> Figure:
+    """Return a strip for each checker: its health checks in each window, as a rate, beside the rate that was due.
 
     `table` is what `flowkit.cadence` returns. A window that the span cuts off is drawn as wide as was seen of it, and
-    as high as its rate, so that it is not taken for missed checks. Where there are more than 24 sources, those that
-    missed most are drawn. Times are on the clock of `tz`. Raises `QuestionError` on another table.
+    as high as its rate, so that it is not taken for missed checks. Where there are more than 24 checkers, those that
+    missed most are drawn. Times are on the clock of `tz`; `names` are such as `case.names`. Raises `QuestionError` on
+    another table.
 
     >>> from datetime import UTC, datetime
     >>> at = [datetime(2026, 5, 14, 0, minute, tzinfo=UTC) for minute in range(3)]
-    >>> rows = {"source": "10.0.0.9", "time": at, "checks": [12, 3, 12], "targets": 2, "length_s": 60.0}
+    >>> rows = {"checker": "10.0.0.9", "time": at, "checks": [12, 3, 12], "targets": 2, "length_s": 60.0}
     >>> cadence(pl.DataFrame({**rows, "per_minute": [12.0, 3.0, 12.0], "due": 12.0})).title
-    'Checks came short from 1 of 1 source: 10.0.0.9, 00:01 to 00:02'
+    'Checks came short from 1 of 1 checker: 10.0.0.9, 00:01 to 00:02'
     """
-    frame = collected(table, "source", "time", "checks", "targets", "length_s", "per_minute", "due")
+    frame = collected(table, "checker", "time", "checks", "targets", "length_s", "per_minute", "due", names=names)
     at = clock_of(frame["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no health checks were found in this span", at=at)
     strip = _Strip(_told(frame), bin_width(frame["time"]), at)
-    height = _ROW * len(strip.sources)
+    height = _ROW * len(strip.checkers)
     return draw(_chart(strip), frame, title=title or strip.title, alt=strip.spoken, at=at, height=height)
 
 
@@ -49,7 +57,7 @@ def _told(frame: pl.DataFrame) -> pl.DataFrame:
     cut = pl.col("length_s") < 0.95 * pl.col("length_s").max()
     names = [pl.lit(name) for name in _SERIES]
     series = pl.when(cut).then(names[3]).when(off < -slack).then(names[1]).when(off > slack).then(names[2])
-    return frame.with_columns(series=series.otherwise(names[0])).sort("source", "time")
+    return frame.with_columns(series=series.otherwise(names[0])).sort("checker", "time")
 
 
 @dataclass(frozen=True)
@@ -61,19 +69,21 @@ class _Strip:
     at: Clock
 
     @property
-    def sources(self) -> list[str]:
+    def checkers(self) -> list[str]:
         short = (pl.col("series") == "fewer").sum()
-        ranked = self.told.group_by("source").agg(short=short, checks=pl.col("checks").sum())
-        return ranked.sort("short", "checks", "source", descending=[True, True, False])["source"].head(_MOST).to_list()
+        ranked = self.told.group_by("checker").agg(short=short, checks=pl.col("checks").sum())
+        return (
+            ranked.sort("short", "checks", "checker", descending=[True, True, False])["checker"].head(_MOST).to_list()
+        )
 
     @property
     def number(self) -> int:
-        return self.told["source"].n_unique()
+        return self.told["checker"].n_unique()
 
     @property
     def title(self) -> str:
-        short = [source for source in self.sources if self.windows(source, "fewer")]
-        who = words.count(self.number, "source")
+        short = [checker for checker in self.checkers if self.windows(checker, "fewer")]
+        who = words.count(self.number, "checker")
         if not short:
             return f"Checks from {who}, as even as a clock: no window came short"
         more = f", and {len(short) - 1} more" if len(short) > 1 else ""
@@ -85,30 +95,30 @@ class _Strip:
 
     @property
     def spoken(self) -> str:
-        what = f"A strip for each of {words.count(self.number, 'source')} of health checks, checks a minute in each"
-        rows = " ".join(words.sentence(self.label(source)) for source in self.sources)
+        what = f"A strip for each of {words.count(self.number, 'checker')} of health checks, checks a minute in each"
+        rows = " ".join(words.sentence(self.label(checker)) for checker in self.checkers)
         return f"{what} {words.lasting(self.width)}, {self.at.label}. {self.title}. {rows}"
 
-    def own(self, source: str) -> pl.DataFrame:
-        return self.told.filter(pl.col("source") == source)
+    def own(self, checker: str) -> pl.DataFrame:
+        return self.told.filter(pl.col("checker") == checker)
 
-    def windows(self, source: str, series: str) -> int:
-        return self.own(source).filter(pl.col("series") == series).height
+    def windows(self, checker: str, series: str) -> int:
+        return self.own(checker).filter(pl.col("series") == series).height
 
-    def label(self, source: str) -> str:
-        own = self.own(source)
+    def label(self, checker: str) -> str:
+        own = self.own(checker)
         due = own.filter((pl.col("checks") > 0) & (pl.col("series") != _SERIES[3]))
         usual = due if due.height else own
         pace, targets = float(usual.select((pl.col("due") * 60 / pl.col("length_s")).median()).item()), usual["targets"]
         feet = int(targets.mode().max())  # type: ignore[arg-type]
         every = f", each every {60 * feet / pace:.1f} s" if pace else ""
-        short, most = self.windows(source, "fewer"), words.count(own.height, "window")
+        short, most = self.windows(checker, "fewer"), words.count(own.height, "window")
         said = f"short in {short} of {most}" if short else f"even in {most}"
-        return f"{words.name(source)} · {words.count(feet, 'target')}{every} · {pace:.3g} a minute, {said}"
+        return f"{words.name(checker)} · {words.count(feet, 'target')}{every} · {pace:.3g} a minute, {said}"
 
-    def span(self, source: str, which: pl.Expr) -> str:
-        """Return between which times a source's windows are of a kind; nothing where none is."""
-        times: list[datetime] = self.own(source).filter(which)["time"].to_list()
+    def span(self, checker: str, which: pl.Expr) -> str:
+        """Return between which times a checker's windows are of a kind; nothing where none is."""
+        times: list[datetime] = self.own(checker).filter(which)["time"].to_list()
         every: list[datetime] = self.told["time"].to_list()
         ends = (min(times), max(times) + self.width) if times else ()
         return " to ".join(words.moment(time, self.at, min(every), max(every), self.width) for time in ends)
@@ -117,9 +127,9 @@ class _Strip:
 def _chart(strip: _Strip) -> style.Drawing:
     import altair as alt
 
-    rows = len(strip.sources)
+    rows = len(strip.checkers)
     left_out = strip.number - rows
-    more = f"{words.count(left_out, 'more source')} in the table, not drawn" if left_out else ""
+    more = f"{words.count(left_out, 'more checker')} in the table, not drawn" if left_out else ""
     note = f"height: checks a minute, in {words.each(strip.width)}; line: what was due"
     axis = style.time_axis(strip.at.label, note, more)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
@@ -134,21 +144,21 @@ def _chart(strip: _Strip) -> style.Drawing:
             x=x, x2="until", y=y, y2="foot", color=style.colour("cadence", series), tooltip=style.tooltip(**_TIPS)
         ),
         due.encode(x=x, x2="until", y=y),
-        style.labels([strip.label(source) for source in strip.sources], at=0.2),
+        style.labels([strip.label(checker) for checker in strip.checkers], at=0.2),
     )
 
 
 def _placed(strip: _Strip) -> pl.DataFrame:
     """Return the bars: from when to when, how high, what they are called, and the words of their tooltips."""
-    place = {source: float(row) for row, source in enumerate(strip.sources)}
-    rows = strip.told.filter(pl.col("source").is_in(strip.sources)).tail(style.MOST_MARKS // 2)
+    place = {checker: float(row) for row, checker in enumerate(strip.checkers)}
+    rows = strip.told.filter(pl.col("checker").is_in(strip.checkers)).tail(style.MOST_MARKS // 2)
     pace = pl.col("due") * 60 / pl.col("length_s")
     # The rate of a second or two says nothing, and must not set the scale.
     whole = pl.col("per_minute").filter(pl.col("series") != _SERIES[3]).max()
     highest = float(rows.select(pl.max_horizontal(whole, pace.max())).item()) or 1.0
     # Where none came, a trace is drawn, so that it is seen.
     height = (pl.col("per_minute") / highest).clip(0.04, 1.1)
-    foot = pl.col("source").replace_strict(place, return_dtype=pl.Float64) + 0.97
+    foot = pl.col("checker").replace_strict(place, return_dtype=pl.Float64) + 0.97
     # A window that begins before the first record is seen at its end; the last one, at its beginning.
     short = strip.width - pl.duration(milliseconds=(pl.col("length_s") * 1000).cast(pl.Int64))
     late = pl.when(pl.col("time") == pl.col("time").min()).then(short).otherwise(pl.duration(milliseconds=0))
@@ -167,7 +177,7 @@ def _placed(strip: _Strip) -> pl.DataFrame:
         "foot",
         "line",
         "series",
-        source=words.column(kept["source"], words.name),
+        checker=words.column(kept["checker"], words.name),
         when=words.column(rows["time"], lambda t: words.during(t, strip.width, strip.at)),
         said=words.column(kept["checks"], words.count),
         usual=words.column(kept["due"], lambda due: f"{due:.1f}"),

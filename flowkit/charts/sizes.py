@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flowkit.charts import style, words
+from flowkit.charts.clusters import LANE, Lane, drawn_lanes, lanes, span
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
 from flowkit.names import Names
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import altair as alt
 
 _ROW = 92
-_MOST_BANDS = 8
 
 
 def sizes(
@@ -40,7 +40,8 @@ def sizes(
     tz
         Every chart takes it; sizes have no time, so it changes nothing here.
     clusters
-        `case.split.clusters`: the health checks' ranges of bytes are shaded.
+        `case.split.clusters`: each has its name over the sizes that its connections have on their way to the target;
+        those of health checks are shaded, with their edges in bytes.
     measure
         What the table measures: "bytes" or "packets".
     names
@@ -58,8 +59,8 @@ def sizes(
     at = clock_of(pl.Series(dtype=pl.Datetime("ms", "UTC")), tz)
     if placed.height == 0:
         return nothing(frame, title=title, why="no flow record has a size here", at=at)
-    histogram = _Histogram(placed, by, measure, _bands(clusters))
-    height = _ROW * len(histogram.order)
+    histogram = _Histogram(placed, by, measure, [] if clusters is None else lanes(clusters, placed))
+    height = round(_ROW * (len(histogram.order) + histogram.above))
     return draw(_chart(histogram), frame, title=title or histogram.title, alt=histogram.spoken, at=at, height=height)
 
 
@@ -70,7 +71,12 @@ class _Histogram:
     placed: pl.DataFrame
     by: str
     measure: str
-    bands: list[tuple[int, int]]
+    lanes: list[Lane]
+
+    @property
+    def above(self) -> float:
+        """Return the room for the names of the clusters, in rows."""
+        return (len(self.lanes) * LANE + 14) / _ROW if self.lanes else 0.0
 
     @property
     def totals(self) -> dict[str, int]:
@@ -86,18 +92,21 @@ class _Histogram:
 
     @property
     def title(self) -> str:
+        checks = [lane for lane in self.lanes if lane.check]
+        if checks:
+            ranges = list(dict.fromkeys(span(lane.low, lane.high) for lane in checks))
+            told = ranges[:3] if len(ranges) <= 3 else [*ranges[:2], f"{len(ranges) - 2} more"]
+            said = " and ".join([", ".join(told[:-1]), told[-1]] if told[1:] else told)
+            return f"Health checks weigh {said} B towards their targets"
         low, high = self.ends
         return f"Record sizes: {words.count(sum(self.totals.values()), 'flow')}, {self.span(low, high)}"
 
     @property
     def spoken(self) -> str:
         labels = "; ".join(self.label(value) for value in self.order)
-        return f"Histogram. {self.title}. {labels}. {words.sentence(self.shaded)}".strip()
-
-    @property
-    def shaded(self) -> str:
-        ranges = ", ".join(self.span(low, high) for low, high in self.bands)
-        return f"shaded: health checks on their way to the target, {ranges}" if ranges else ""
+        named = "; ".join(lane.said for lane in self.lanes)
+        over = f" Over the sizes, the clusters on their way to the target: {named}." if named else ""
+        return f"Histogram. {self.title}. {labels}.{over}"
 
     def span(self, low: int, high: int) -> str:
         unit = "B" if self.measure == "bytes" else "packets"
@@ -113,15 +122,15 @@ class _Histogram:
 def _chart(histogram: _Histogram) -> style.Drawing:
     import altair as alt
 
-    shapes, rows = _shapes(histogram), len(histogram.order)
-    x, y = _axis(histogram), style.down(rows)
+    shapes, rows, above = _shapes(histogram), len(histogram.order), histogram.above
+    x, y = _axis(histogram), style.down(rows, above)
     colour = style.colour(histogram.by, [words.name(v) for v in histogram.order], legend=False)
     tips = style.tooltip(series=histogram.by or "all", range=histogram.measure, count="flows", share="share of its row")
     bars = alt.Chart(style.data(shapes.filter(~pl.col("exact")))).mark_rect(opacity=0.65)
     needles = alt.Chart(style.data(shapes.filter("exact")))
-    labels = style.labels([histogram.label(value) for value in histogram.order], at=0.14)
+    labels = style.labels([histogram.label(value) for value in histogram.order], at=0.14, above=above)
     return alt.layer(
-        *_shades(histogram.bands, rows, x),
+        *drawn_lanes(histogram.lanes, rows, x, above),
         bars.encode(x=x, x2="right", y=y, y2="foot", color=colour, tooltip=tips),
         needles.mark_rule(strokeWidth=1.5).encode(x=x, y=y, y2="foot", color=colour, tooltip=tips),
         needles.mark_point(filled=True, size=28, opacity=1).encode(x=x, y=y, color=colour, tooltip=tips),
@@ -135,7 +144,8 @@ def _axis(histogram: _Histogram) -> alt.X:
     low, high = histogram.ends
     decades = log10(high + 1) - log10(low)
     steps = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 4.5 else (1,)
-    notes = ["height: square root of flows, each row to its own most", histogram.shaded]
+    notes = ["height: square root of flows, each row to its own most"]
+    notes += ["on top: the clusters, as their connections weigh towards the target"] if histogram.lanes else []
     unit = " + 'B'" if histogram.measure == "bytes" else ""
     return alt.X(
         "left:Q",
@@ -177,22 +187,3 @@ def _shapes(histogram: _Histogram) -> pl.DataFrame:
         count=words.column(kept["flows"], words.count),
         share=words.column(kept["share"], lambda share: words.percent(share, 1)),
     )
-
-
-def _bands(clusters: pl.LazyFrame | pl.DataFrame | None) -> list[tuple[int, int]]:
-    """Return the ranges of bytes of the health checks' clusters: the biggest few, by size."""
-    if clusters is None:
-        return []
-    frame = collected(clusters, "kind", "bytes_low", "bytes_high", "flows").drop_nulls(["bytes_low", "bytes_high"])
-    checks = frame.filter(pl.col("kind") == "health-check").sort("flows", "bytes_low", descending=[True, False])
-    return sorted(set(checks.select("bytes_low", "bytes_high").head(_MOST_BANDS).iter_rows()))
-
-
-def _shades(bands: list[tuple[int, int]], rows: int, x: alt.X) -> list[alt.Chart]:
-    import altair as alt
-
-    if not bands:
-        return []
-    shown = [{"left": max(low - 0.5, 0.5), "right": high + 0.5, "top": 0, "foot": rows} for low, high in bands]
-    shade = alt.Chart(style.data(shown)).mark_rect(opacity=0.18, color=style.COLOURS["kind"]["health-check"], clip=True)
-    return [shade.encode(x=x, x2="right", y=style.down(rows), y2="foot")]

@@ -123,20 +123,23 @@ def count_axis(title: str, *, biggest: float, measure: str = "flows", grid: bool
     return alt.Axis(title=title, format=shape, tickMinStep=1, tickCount=4, grid=grid)
 
 
-def down(rows: int) -> alt.Y:
-    """Return the vertical place, from field `top`, in a chart of rows below each other: 0 is the top of the first."""
+def down(rows: int, above: float = 0) -> alt.Y:
+    """Return the vertical place, from field `top`, in a chart of rows below each other: 0 is the top of the first.
+
+    `above` is room over the first row, measured in rows.
+    """
     import altair as alt
 
-    return alt.Y("top:Q", axis=None, scale=alt.Scale(domain=[0, rows], reverse=True, nice=False))
+    return alt.Y("top:Q", axis=None, scale=alt.Scale(domain=[-above, rows], reverse=True, nice=False))
 
 
-def labels(texts: Sequence[str], *, at: float) -> alt.Chart:
+def labels(texts: Sequence[str], *, at: float, above: float = 0) -> alt.Chart:
     """Return the words of each row of such a chart, on a line at the height `at` within the row, cut to its width."""
     import altair as alt
 
     rows = [{"top": row + at, "label": text} for row, text in enumerate(texts)]
     said: alt.Chart = alt.Chart(data(rows)).mark_text(align="left", baseline="alphabetic", limit=alt.ExprRef("width"))
-    return said.encode(x=alt.value(0), y=down(len(texts)), text="label:N")
+    return said.encode(x=alt.value(0), y=down(len(texts), above), text="label:N")
 
 
 def tooltip(**fields: str) -> list[alt.Tooltip]:

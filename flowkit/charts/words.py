@@ -154,7 +154,10 @@ def sentence(text: str) -> str:
     >>> sentence("each hop once"), sentence("fd00::1 · 3 targets")
     ('Each hop once.', 'fd00::1 · 3 targets.')
     """
-    return f"{text[0].upper() if text.split(maxsplit=1)[0].isalpha() else text[0]}{text[1:]}." if text else ""
+    if not text:
+        return ""
+    address = any(c.isdigit() for c in text.split(maxsplit=1)[0])
+    return f"{text[0] if address else text[0].upper()}{text[1:]}."
 
 
 def column(values: Iterable[Any], say: Callable[[Any], str]) -> pl.Series:

@@ -1,4 +1,4 @@
-"""How evenly checks come: counts of each source per capture window, in proportion to the window's true length."""
+"""How evenly checks come: counts of each checker per capture window, in proportion to the window's true length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowkit.questions.shared import require
 
 
 def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
-    """Return how many health checks each source made in each capture window, and how many were due.
+    """Return how many health checks each checker made in each capture window, and how many were due.
 
     A load balancer's node checks like a clock, so that its count a window hardly wavers; a step is a node or a target
     that came or went. The first and the last window of a log are cut off, and are counted for as long as they are: a
@@ -25,34 +25,34 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
 
     Returns
     -------
-    Columns `source` (address), `time` (start of the bin), `checks` (whatever became of them), `targets` (how many it
-    checked), `length_s` (of the bin, as far as there are records), `per_minute` (checks a minute of that length),
-    `due` (checks at the source's usual pace: the median of its whole windows, silent ones left out). Sorted by source
+    Columns `checker` (its address), `time` (start of the bin), `checks` (whatever became of them), `targets` (how many
+    it checked), `length_s` (of the bin, as far as there are records), `per_minute` (checks a minute of that length),
+    `due` (checks at the checker's usual pace: the median of its whole windows, silent ones left out). Sorted by checker
     and time. Raises `QuestionError` like `flowkit.target_health`.
 
     >>> from datetime import UTC, datetime
     >>> at = [datetime(2026, 5, 14, 0, minute, second, tzinfo=UTC) for minute in range(4) for second in (0, 20, 40)]
     >>> flows = pl.LazyFrame({"interface_id": "eni-a", "start": at, "end": at, "kind": "health-check", "dstport": 80,
     ...     "srcaddr": "10.0.0.9", "dstaddr": "10.0.1.1", "srcport": range(40000, 40012), "packets": 4, "bytes": 216})
-    >>> cadence(flows).select("source", "checks", "length_s", "due").collect().rows()[1:]
+    >>> cadence(flows).select("checker", "checks", "length_s", "due").collect().rows()[1:]
     [('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 40.0, 2.0)]
     """
     require(flows, NEEDED)
     health = seen_health(flows, every, ())
-    counts = health.group_by(source="checker", time="time", _bin="_bin", _width="_width").agg(
+    counts = health.group_by("checker", "time", "_bin", "_width").agg(
         checks=pl.col("checks").sum(), targets=(pl.col("checks") > 0).sum().cast(pl.Int64)
     )
     whole = counts.join(_seen(flows, every), on="_bin", how="left")
     length = pl.coalesce("seen", "_width") / 1_000
     pace = pl.col("checks") * 60 / pl.col("length_s")
     usual = pl.col("per_minute").filter((pl.col("checks") > 0) & pl.col("seen").is_null()).median()
-    usual = pl.coalesce(usual, pl.col("per_minute").median()).over("source")
+    usual = pl.coalesce(usual, pl.col("per_minute").median()).over("checker")
     return (
         whole.with_columns(length_s=length)
         .with_columns(per_minute=pace)
         .with_columns(due=usual * pl.col("length_s") / 60)
-        .select("source", "time", "checks", "targets", "length_s", "per_minute", "due")
-        .sort("source", "time")
+        .select("checker", "time", "checks", "targets", "length_s", "per_minute", "due")
+        .sort("checker", "time")
     )
 
 

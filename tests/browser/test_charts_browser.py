@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tables import (
     HOSTILE,
+    cadence_table,
     coverage_table,
     health_table,
     peers_table,
@@ -38,6 +39,7 @@ def hostile_figures() -> list[Figure]:
         charts.peers(peers_table("title", HOSTILE)),
         charts.rejected(rejected_table("image", HOSTILE)),
         charts.coverage(coverage_table(HOSTILE)),
+        charts.cadence(cadence_table(HOSTILE)),
         charts.target_health(health_table(HOSTILE)),
         charts.timeline(timeline_table().clear()),
     ]

@@ -1,0 +1,116 @@
+"""The names of the clusters over a histogram of sizes: a lane for each, a bracket over its sizes, and its words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flowkit.charts import style, words
+from flowkit.charts.figure import collected
+
+if TYPE_CHECKING:
+    import altair as alt
+
+LANE = 19
+"""The height of a lane in pixels."""
+
+_MOST = 8
+_KINDS = {"health-check": "health checks", "service": "service", "uncertain": "uncertain"}
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A cluster over its sizes: from `low` to `high` bytes, what it is, and the words for it."""
+
+    low: int
+    high: int
+    kind: str
+    said: str
+    right: bool
+    """Whether it lies in the right half, where its words end and do not begin."""
+
+    @property
+    def check(self) -> bool:
+        """Return whether its sizes are those of health checks."""
+        return self.kind == "health-check"
+
+
+def lanes(clusters: pl.LazyFrame | pl.DataFrame, placed: pl.DataFrame) -> list[Lane]:
+    """Return the clusters to draw: health checks first, then those with most flows, eight at most."""
+    frame = collected(clusters, "cluster", "kind", "bytes_low", "bytes_high", "flows", "confidence")
+    low, high = int(placed["low"].min()), int(placed["high"].max())  # type: ignore[arg-type]
+    inside = (pl.col("bytes_low") <= high) & (pl.col("bytes_high") >= low)
+    rank = pl.col("kind").replace_strict({"health-check": 0, "uncertain": 1}, default=2)
+    kept = frame.filter(inside).sort(rank, "flows", "cluster", descending=[False, True, False]).head(_MOST)
+    return [_lane(row, low, high) for row in kept.sort("bytes_low", "bytes_high", "cluster").rows(named=True)]
+
+
+def _lane(row: dict[str, Any], low: int, high: int) -> Lane:
+    middle = log(row["bytes_low"] * row["bytes_high"]) / 2 if row["bytes_low"] > 0 else log(low)
+    name, kind = words.name(row["cluster"]), _KINDS.get(row["kind"], words.name(row["kind"]))
+    said = f"{name}: {kind}{_sure(row)}, {span(row['bytes_low'], row['bytes_high'])} B"
+    return Lane(row["bytes_low"], row["bytes_high"], row["kind"], said, 2 * middle > log(low * high))
+
+
+def _sure(row: dict[str, Any]) -> str:
+    if str(row.get("reason", "")).startswith("decided by hand"):
+        return " (decided by hand)"
+    if row["kind"] == "uncertain":
+        return ""
+    sure = row["confidence"] if row["kind"] == "health-check" else 1 - row["confidence"]
+    return " (> 99 % sure)" if sure > 0.99 else f" ({words.percent(sure, 1)} sure)"
+
+
+def span(low: int, high: int) -> str:
+    """Return a range of bytes.
+
+    >>> span(152, 152), span(294, 1346)
+    ('152', '294–1,346')
+    """
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def drawn_lanes(found: list[Lane], rows: int, x: alt.X, above: float) -> list[alt.Chart]:
+    """Return what is drawn of the lanes: shades through all rows, brackets with edges, and words."""
+    import altair as alt
+
+    if not found:
+        return []
+    placed, y = _placed(found, rows, above), style.down(rows, above)
+    right = x.copy()
+    right.shorthand = "right:Q"
+    colour = alt.Color("colour:N", scale=None)
+    brackets = alt.Chart(style.data(placed))
+    checks = alt.Chart(style.data([row for row in placed if row["check"]]))
+    after = alt.Chart(style.data([row for row in placed if not row["ends"]]))
+    before = alt.Chart(style.data([row for row in placed if row["ends"]]))
+    edge = checks.mark_rule(strokeDash=[2, 3], opacity=0.8)
+    return [
+        checks.mark_rect(opacity=0.16, clip=True).encode(x=x, x2="right", y=y, y2="floor", color=colour),
+        edge.encode(x=x, y=y, y2="floor", color=colour),
+        edge.encode(x=right, y=y, y2="floor", color=colour),
+        brackets.mark_rule(strokeWidth=5, strokeCap="butt").encode(x=x, x2="right", y=y, color=colour),
+        brackets.mark_tick(orient="vertical", thickness=2, height=9).encode(x=x, y=y, color=colour),
+        after.mark_text(align="left", baseline="middle", dx=6, limit=360).encode(x=right, y=y, text="label:N"),
+        before.mark_text(align="right", baseline="middle", dx=-6, limit=360).encode(x=x, y=y, text="label:N"),
+    ]
+
+
+def _placed(found: list[Lane], rows: int, above: float) -> list[dict[str, Any]]:
+    step = above / (len(found) + 14 / LANE)
+    return [
+        {
+            "left": max(lane.low - 0.5, 0.5),
+            "right": lane.high + 0.5,
+            "top": (i + 0.55) * step - above,
+            "floor": rows,
+            "colour": style.COLOURS["kind"].get(lane.kind, style.INK),
+            "label": lane.said,
+            "ends": lane.right,
+            "check": lane.check,
+        }
+        for i, lane in enumerate(found)
+    ]
