@@ -179,8 +179,11 @@ def _made(batches: Future[list[Batch]] | Iterator[Batch]) -> Iterator[Batch]:
 
 
 def overlaps(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
-    """Return the conditions under which a record's [start, end] overlaps the span; one that has no times is kept."""
-    after = [] if start is None else [pl.col("end").is_null() | (pl.col("end") >= start)]
+    """Return the conditions under which a record's [start, end] overlaps the span; one that has no times is kept.
+
+    A record that ends before it begins counts where it begins.
+    """
+    after = [] if start is None else [pl.col("end").is_null() | (pl.col("end") >= start) | (pl.col("start") >= start)]
     before = [] if end is None else [pl.col("start").is_null() | (pl.col("start") < end)]
     return [*after, *before]
 

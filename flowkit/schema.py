@@ -51,7 +51,18 @@ class Field:
         return _MOST.get(self.name, 2**31 - 1 if self.dtype == pl.Int32 else 2**63 - 1)
 
 
-_MOST = {"version": 255, "srcport": 65535, "dstport": 65535, "protocol": 255, "tcp-flags": 4095}
+_WHOLE = 2**53
+"""Packets or bytes of one record beyond which numbers are no longer exact, and no interface goes: 9 PB."""
+
+_MOST = {
+    "packets": _WHOLE,
+    "bytes": _WHOLE,
+    "version": 255,
+    "srcport": 65535,
+    "dstport": 65535,
+    "protocol": 255,
+    "tcp-flags": 4095,
+}
 _TCP_FLAGS = {"1": "FIN", "2": "SYN", "4": "RST", "8": "PSH", "16": "ACK", "18": "SYN-ACK", "32": "URG"}
 _INTERFACE_TYPES = {
     "nat_gateway": "NAT gateway",

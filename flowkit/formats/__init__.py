@@ -6,7 +6,8 @@ blocks with care, and only that file.
 What stands in a field has one outcome each:
 
 - `-`, or nothing at all, is null. Numbers are whole, not negative, and of their field: a port is at most 65,535, a
-  protocol 255, `packets` and `bytes` 2^63 - 1; what is not makes its line malformed.
+  protocol 255, `packets` and `bytes` of a record 2^53 (9 PB: no interface moves as much in a window, and up to there
+  every number is exact); what is not makes its line malformed. More packets than bytes is kept: it is the log's word.
 - Times count seconds, or milliseconds from 100,000,000,000 on, value by value; 1970 and the future are kept as they
   are, and so is an `end` before its `start`. A time beyond the year 9999 makes its line malformed.
 - Texts are kept as they stand: an id need not be hex, an account may be `<ACCOUNT-ID>` or, from a spreadsheet,

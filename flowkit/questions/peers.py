@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, option, require, seen_from, sums, text
+from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, option, require, seen_from, sums, text, total
 
 
 def peers(
@@ -63,12 +63,12 @@ def peers(
             *(pl.when(named).then(name).otherwise(pl.lit(OTHER)).alias(name) for name in names),
         )
         .agg(
-            pl.col(*COUNTS).sum(),
+            total(*COUNTS),
             pl.col("first_seen").min(),
             pl.col("last_seen").max(),
             pl.len().cast(pl.Int64).alias("groups"),
         )
         .sort("_rank")
-        .with_columns(share=(pl.col(rank) / pl.col(rank).sum()).fill_nan(0.0), vantage=pl.lit(vantage))
+        .with_columns(share=(pl.col(rank) / pl.col(rank).cast(pl.Float64).sum()).fill_nan(0.0), vantage=pl.lit(vantage))
         .select(*names, *COUNTS, "first_seen", "last_seen", "share", "groups", "vantage")
     )

@@ -87,8 +87,20 @@ def text(*names: str) -> list[pl.Expr]:
 
 def sums() -> list[pl.Expr]:
     """Return what every question counts: flow records, packets, bytes."""
-    whole = [pl.col(name).cast(pl.Int64).sum() for name in ("packets", "bytes")]
-    return [pl.len().cast(pl.Int64).alias("flows"), *whole]
+    return [pl.len().cast(pl.Int64).alias("flows"), total("packets"), total("bytes")]
+
+
+MOST = 2**62
+"""The greatest sum a table shows: what is more, which only forged records can be, stays there and does not wrap."""
+
+
+def total(*names: str) -> pl.Expr:
+    """Return the sum of columns, at most `MOST`.
+
+    >>> pl.DataFrame({"bytes": [2**53] * 1024}).select(pl.col("bytes").sum(), most=total("bytes")).row(0)
+    (-9223372036854775808, 4611686018427387904)
+    """
+    return pl.col(*names).cast(pl.Int128).sum().clip(0, MOST).cast(pl.Int64)
 
 
 def biggest(flows: pl.LazyFrame, by: str, *, most: int = 12, measure: pl.Expr) -> pl.LazyFrame:

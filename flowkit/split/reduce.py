@@ -29,6 +29,8 @@ SCAN_PORTS = 8
 UNIT = ["cl", "sv", "sp"]
 # What makes a record one that can be part of a check at all, by field: TCP, let through.
 TESTS = {"protocol": pl.col("protocol") == 6, "action": pl.col("action") == "ACCEPT"}
+# Other formats under the same prefix may have no times or sizes.
+TESTS |= {name: pl.col(name).is_not_null() for name in ("packets", "bytes", "start", "end")}
 NEEDED = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end")
 # Fields of other versions that help where they are there.
 HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id")

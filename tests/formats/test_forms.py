@@ -147,3 +147,14 @@ def test_a_damaged_archive_and_its_neighbours(written: Writer) -> None:
         ("a.zip", "not read", 0),
         ("b.log", "text, default format", 1),
     ]
+
+
+def test_a_format_without_times_loads_beside_one_that_has_them(written: Writer) -> None:
+    written(
+        "a.log", "interface-id srcaddr dstaddr srcport dstport protocol action", "eni-1 10.0.0.1 10.0.0.2 1 2 6 ACCEPT"
+    )
+    case = fk.load(written("b.log", HEADER, FLOW).parent, cache=False)
+    assert case.flows.sort("start").select("kind", "start").collect().rows() == [
+        ("other", None),
+        ("service", FLOW_READ["start"]),
+    ]
