@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 from records import Writer
 
 from flowkit.access import Access
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("flowkit", deadline=None)
+hypothesis.settings.load_profile("flowkit")
 
 
 @pytest.fixture

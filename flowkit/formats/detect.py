@@ -19,6 +19,9 @@ from flowkit.schema import canonical, is_header
 HEAD = 64 * 1024
 """Bytes of text looked at: some hundred records."""
 
+FIRST = 4 * 1024
+"""Bytes looked at first: a header and a record after it say all there is to say, and most objects begin so."""
+
 _TEST = "Permission Check Successful"
 
 
@@ -49,6 +52,8 @@ def _detect(path: str, given: tuple[str, ...] | None) -> Format:
     if first[:2] == b"PK":
         raise FormatError(_zip(path))
     notes: dict[str, str] = {}
+    if form := _headed(beginning(path, notes, FIRST)):
+        return form
     text = beginning(path, notes, HEAD)
     if text.startswith(b"PAR1"):
         return _parquet(path)
@@ -58,6 +63,16 @@ def _detect(path: str, given: tuple[str, ...] | None) -> Format:
     if not words.strip():
         raise FormatError(notes.get(path, "it is empty"))
     return _text(path, words, given)
+
+
+def _headed(first: bytes) -> Format | None:
+    """Return the format of text that begins with a header and a whole record, None where there is more to look at."""
+    lines = first.decode("utf-8-sig", "replace").split("\n")[:-1]
+    words = [line.split() for line in lines[:2]]
+    if len(words) < 2 or not words[0] or not is_header(words[0]) or len(words[0]) != len(words[1]):
+        return None
+    names = _names(words[0])
+    return Format("text", names, "header", header=True, unit=unit(words[1:], names))
 
 
 def _zip(path: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,7 @@ from flowkit.formats.batch import Batch, Types, Wanted
 from flowkit.formats.careful import is_name
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
 from flowkit.formats.pieces import GZIP, head
-from flowkit.schema import STATUSES, TIME, field_of
+from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _DIRTY, _STATUS = "_dirty", "_status"
 _STUMBLES = (
@@ -36,13 +37,13 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of clean files, all in one go; raises `Dirty` where a line is not clean."""
     if field_of(form.names[-1]).raw != pl.String and not all(map(_ends_with_a_line, paths)):
         raise Dirty
-    frame = _judged(_scan(paths, form), form, wanted).with_columns(_times(form))
+    frame = _judged(_scan(paths, form), form).with_columns(_values(form))
     held = [*form.columns, "log_status", "object"]
     try:
         kept = wanted(frame, held, status=_STATUS, always=_DIRTY).collect(engine="streaming")
     except _STUMBLES as why:
         raise Dirty from why
-    if kept[_DIRTY].any() or not all(_in_range(kept[c], form) for c in kept.columns if c in form.columns):
+    if kept[_DIRTY].any() or not all(map(partial(_in_range, kept), form.names)):
         raise Dirty
     return Batch(kept.drop(_DIRTY), headers=dict.fromkeys(paths, int(form.header)))
 
@@ -58,7 +59,7 @@ def _ends_with_a_line(path: str) -> bool:
 
 def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
     lead: Types = dict.fromkeys((f"_lead{i}" for i in range(form.lead)), pl.String)
-    schema = {**lead, **{field_of(name).column: field_of(name).raw for name in form.names}}
+    schema = {**lead, **{field_of(name).column: _parsed(field_of(name), form) for name in form.names}}
     # The last word stays as it is: a `-` there is a value, nothing at all is a line cut short.
     last = form.columns[-1]
     schema[last] = pl.String
@@ -81,8 +82,30 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
     )
 
 
-def _judged(lines: pl.LazyFrame, form: Format, wanted: Wanted) -> pl.LazyFrame:
-    """Return the lines with a column that marks those which are not clean, and their words made values."""
+_UNSIGNED = {pl.UInt8: 2**8 - 1, pl.UInt16: 2**16 - 1, pl.UInt32: 2**32 - 1, pl.UInt64: 2**64 - 1}
+
+
+def _parsed(spec: Field, form: Format) -> pl.DataType | type[pl.DataType]:
+    """Return the type that a word is parsed as: the smallest that holds a field's numbers, so that others do not fit.
+
+    At what does not fit polars stumbles, and most numbers need not be looked at again.
+    """
+    if spec.dtype == TIME:
+        return pl.UInt32 if form.unit == "s" else pl.UInt64  # Seconds until the year 2106.
+    return pl.String if spec.raw == pl.String else next(t for t, most in _UNSIGNED.items() if most >= spec.most)
+
+
+def _in_range(kept: pl.DataFrame, name: str) -> bool:
+    """Return whether every number of a field is one of its own, where the type it was parsed as holds others too."""
+    spec = field_of(name)
+    if spec.column not in kept.columns or not spec.dtype.is_integer() or spec.most in _UNSIGNED.values():
+        return True
+    most = kept[spec.column].max()
+    return most is None or bool(most <= spec.most)  # type: ignore[operator]
+
+
+def _judged(lines: pl.LazyFrame, form: Format) -> pl.LazyFrame:
+    """Return the lines with a column that marks those which are not clean, and the last word made a value."""
     last = form.columns[-1]
     if "log-status" in form.names:
         lines = lines.with_columns(log_status=pl.col(_STATUS).cast(pl.String))
@@ -90,41 +113,30 @@ def _judged(lines: pl.LazyFrame, form: Format, wanted: Wanted) -> pl.LazyFrame:
     else:
         # Without a status only a header could pass for a record.
         dirty = is_name(form.columns[0]).fill_null(value=False)
-    if last != "log_status":
-        dirty = dirty | pl.col(last).is_null()
-        value = pl.when(pl.col(last) != "-").then(pl.col(last)).cast(field_of(last).raw)
-        lines = lines.with_columns(dirty.alias(_DIRTY)).with_columns(value.alias(last))
-    else:
+    if last == "log_status":
         lines = lines.with_columns(dirty.alias(_DIRTY))
+    else:
+        value = pl.when(pl.col(last) != "-").then(pl.col(last)).cast(_parsed(field_of(form.names[-1]), form))
+        lines = lines.with_columns((dirty | pl.col(last).is_null()).alias(_DIRTY), value.alias(last))
     if "log-status" not in form.names:
         status = implied_status(form.columns)
         lines = lines.with_columns(status.alias(_STATUS), log_status=status)
-    # A filter on time must not put a line aside whose time only a careful look can read.
-    asked = () if wanted.predicate is None else wanted.predicate.meta.root_names()
-    odd = [~pl.col(c).is_between(0, MILLIS - 1).fill_null(value=True) for c in asked if c in _time_columns(form)]
-    return lines.with_columns(pl.any_horizontal(_DIRTY, *odd)) if odd and form.unit == "s" else lines
-
-
-def _time_columns(form: Format) -> list[str]:
-    return [field_of(name).column for name in form.names if field_of(name).dtype == TIME]
-
-
-def _times(form: Format) -> list[pl.Expr]:
-    """Return the expressions that turn whole numbers into times; what is none lies far outside of every calendar."""
     if form.unit == "s":
-        return [(pl.col(c).clip(-1, MILLIS) * 1000).cast(TIME) for c in _time_columns(form)]
-    return [
-        pl.when(pl.col(c) >= MILLIS).then(pl.col(c)).otherwise(pl.col(c).clip(-1, MILLIS) * 1000).cast(TIME)
-        for c in _time_columns(form)
-    ]
+        return lines
+    late = [(pl.col(c) > LATEST).fill_null(value=False) for c in form.columns if field_of(c).dtype == TIME]
+    return lines.with_columns(pl.any_horizontal(_DIRTY, *late))
 
 
-def _in_range(values: pl.Series, form: Format) -> bool:
-    """Return whether every number of a column is one of its field."""
-    if values.dtype == pl.String or values.is_empty():
-        return True
-    numbers = values.to_physical()
-    spec = next(field_of(name) for name in form.names if field_of(name).column == values.name)
-    most = (MILLIS * 1000 - 1 if form.unit == "s" else LATEST) if spec.dtype == TIME else spec.most
-    low, high = numbers.min(), numbers.max()  # Twice as quick as looking at each number.
-    return low is None or bool(low >= 0 and high <= most)  # type: ignore[operator]
+def _values(form: Format) -> list[pl.Expr]:
+    """Return the expressions that turn what was parsed into a table's values."""
+    specs = [field_of(name) for name in form.names]
+    return [_value(spec, form) for spec in specs if spec.raw != pl.String]
+
+
+def _value(spec: Field, form: Format) -> pl.Expr:
+    number = pl.col(spec.column).cast(spec.raw)
+    if spec.dtype != TIME:
+        return number
+    if form.unit == "s":
+        return (number * 1000).cast(TIME)
+    return pl.when(number >= MILLIS).then(number).otherwise(number * 1000).cast(TIME)
