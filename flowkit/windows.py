@@ -11,6 +11,22 @@ import polars as pl
 _MARK = {600: 10, 60: 1, 30: 1}
 """How finely the beginning of a window is looked for, in seconds."""
 
+COUNT = "_records"
+"""The column in which records that were counted together have their number."""
+
+
+def counted(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the records counted by interface, status, start and end: all that windows and coverage need of them.
+
+    AWS gives the records of an interface and window the same times, so that this is a small table of many records.
+    """
+    return records.group_by("interface_id", "log_status", "start", "end").agg(number(records).alias(COUNT))
+
+
+def number(records: pl.LazyFrame) -> pl.Expr:
+    """Return how many records there are, of a frame of records or of what `counted` returned."""
+    return (pl.col(COUNT).sum() if COUNT in records.collect_schema().names() else pl.len()).cast(pl.Int64)
+
 
 def windows(records: pl.LazyFrame) -> pl.LazyFrame:
     """Return the capture window of each interface, as far as its records show it.
@@ -20,7 +36,7 @@ def windows(records: pl.LazyFrame) -> pl.LazyFrame:
     interface share their window's times and are shorter, it is 30 s. Where each flow has times of its own and all are
     short, nothing tells, and `window_s` is null.
 
-    Needs `interface_id`, `start`, `end`. Returns `interface_id`; `window_s`: 30, 60, 600 or null; `longest_s`: the
+    Needs `interface_id`, `start`, `end`, of records or of what `counted` returned. Returns `interface_id`; `window_s`: 30, 60, 600 or null; `longest_s`: the
     longest record in seconds; `shared`: whether records share start and end; `flows`, the records. Sorted by interface.
 
     >>> from datetime import UTC, datetime
@@ -29,7 +45,7 @@ def windows(records: pl.LazyFrame) -> pl.LazyFrame:
     >>> windows(flows).collect().rows()
     [('eni-a', 60, 58, True, 3)]
     """
-    lengths = records.group_by("interface_id", _length().alias("_length")).len("n")
+    lengths = records.group_by("interface_id", _length().alias("_length")).agg(n=number(records))
     sound = pl.col("_length").is_between(0, 660)
     few = pl.col("n").sum() // 10_000
     over_66, over_33 = (pl.col("n").filter(sound & (pl.col("_length") > s)).sum() > few for s in (66, 33))
@@ -63,13 +79,12 @@ def cuts(records: pl.LazyFrame) -> pl.LazyFrame:
     known = windows(records).filter(pl.col("window_s").is_not_null())
     width = pl.col("window_s")
     step = width.replace_strict(_MARK, return_dtype=pl.Int64)
-    marks = records.select(
-        "interface_id", _mark=pl.col("start").dt.epoch("s") % 600, _length=_length().clip(0, 660)
-    ).drop_nulls()
+    keys = {"_mark": pl.col("start").dt.epoch("s") % 600, "_length": _length().clip(0, 660)}
+    marks = records.group_by("interface_id", **keys).agg(n=number(records)).drop_nulls()
     few = (
         marks.join(known.select("interface_id", "window_s"), on="interface_id", nulls_equal=True)
         .group_by("interface_id", "window_s", _mark=pl.col("_mark") % width // step * step, _length="_length")
-        .len("n")
+        .agg(pl.col("n").sum())
     )
     into = (pl.col("_mark") - pl.col("_cut")) % width
     tried = few.with_columns(_cut=pl.int_ranges(0, width.cast(pl.Int64), step)).explode("_cut")
@@ -87,7 +102,7 @@ def _length() -> pl.Expr:
 
 def _shared(records: pl.LazyFrame) -> pl.LazyFrame:
     """Return whether an interface's records share their times: one start a window, 20 s apart or more on average."""
-    starts = records.group_by("interface_id", _start=pl.col("start").dt.epoch("s")).len("n")
+    starts = records.group_by("interface_id", _start=pl.col("start").dt.epoch("s")).agg(n=number(records))
     span = pl.col("_start").max() - pl.col("_start").min()
     shared = (pl.col("n").sum() >= 3 * pl.len()) & (span >= 20 * (pl.len().cast(pl.Int64) - 1))
     return starts.group_by("interface_id").agg(shared=shared.fill_null(value=False))

@@ -15,7 +15,7 @@ import polars as pl
 from flowkit.aws.model import LoadBalancer
 from flowkit.case import show
 from flowkit.case.cache import size_of
-from flowkit.case.coverage import coverage, named
+from flowkit.case.coverage import coverage
 from flowkit.errors import SourceError
 from flowkit.names import Names
 from flowkit.split import Split
@@ -34,6 +34,8 @@ class Case:
     tz: str
     records: pl.LazyFrame
     """Every record of the span: flows, NODATA and SKIPDATA, as they were read."""
+    spans: pl.LazyFrame
+    """The records counted by interface, status, start and end, as `flowkit.windows.counted` does it."""
     labelled: Callable[[], pl.LazyFrame]
     """What labels the flows as the split has it at the time."""
     split: Split
@@ -61,7 +63,10 @@ class Case:
 
     @property
     def flows(self) -> pl.LazyFrame:
-        """One row per flow record, with `kind`, `confidence` and `once` added; labelled as `split` has it now."""
+        """One row per flow record, with `kind`, `confidence` and `once` added; labelled as `split` has it now.
+
+        They are in the order of their `start`, and those that share it in the order of the objects.
+        """
         decisions = tuple(self.split.decisions.items())
         if decisions not in self._flows:
             self._flows[decisions] = self.labelled()
@@ -96,13 +101,13 @@ class Case:
     @cached_property
     def windows(self) -> pl.DataFrame:
         """How AWS cut each interface's time, read off the records: what `flowkit.windows.cuts` returns."""
-        return cuts(named(self.records)).collect(engine="streaming")
+        return cuts(self.spans).collect(engine="streaming")
 
     @cached_property
     def _silent(self) -> dict[str, Any]:
         """The span of all records, NODATA and SKIPDATA too: it is asked for only where there is no flow."""
         span = {"first": pl.col("start").min(), "last": pl.col("end").max()}
-        return self.records.select(**span).collect(engine="streaming").row(0, named=True)
+        return self.spans.select(**span).collect(engine="streaming").row(0, named=True)
 
     @property
     def start(self) -> datetime:
@@ -126,9 +131,7 @@ class Case:
         `interface_id`, `time` (bin start), `state` ("OK", "NODATA", "SKIPDATA", "no record", "not yet delivered"),
         `records` (how many touch the bin), `window_s` (the interface's capture window in seconds, read off the data).
         """
-        return coverage(
-            self.records, self.start, self.end, every, until=self.until, late=self.delay, known=self.windows
-        )
+        return coverage(self.spans, self.start, self.end, every, until=self.until, late=self.delay, known=self.windows)
 
     def _bound(self, moment: int | datetime | None) -> datetime:
         if isinstance(moment, datetime):

@@ -10,7 +10,7 @@ from polars.lazyframe.group_by import LazyGroupBy
 
 from flowkit.schema import STATUSES, TIME
 from flowkit.sources import SLOT, Object
-from flowkit.windows import cuts
+from flowkit.windows import COUNT, cuts, number
 
 DELAY = timedelta(minutes=10)
 """How long delivery takes where it could not be measured: AWS says about 10 minutes to S3, 5 to CloudWatch Logs."""
@@ -69,7 +69,8 @@ def coverage(
     state, though no packet came in that very minute. "Not yet delivered" is what is missing after the last record of an
     interface, less than a window and the delivery delay `late` before `until` (now, or the newest object). A bin that
     the span covers in part only, and of which there is nothing, is left out: it is the edge of what was asked for, no
-    gap. `known`, what `flowkit.windows.cuts` returned for the `named` records, saves looking for the windows again.
+    gap. `records` may be counted already, as `flowkit.windows.counted` does it; `known`, what `flowkit.windows.cuts`
+    returned for the `named` records, saves looking for the windows again.
     """
     records = named(records)
     step = every or width(start, end)
@@ -127,9 +128,9 @@ def _seen(runs: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl
 def _runs(records: pl.LazyFrame, known: pl.LazyFrame, zero: int, wide: int) -> pl.LazyFrame:
     """Return records counted by interface, status, the bins they touch (`_from`, `_to`), and those they speak for."""
     start, end = (pl.col(c).dt.epoch("s") for c in ("start", "end"))
-    timed = records.select("interface_id", "log_status", _start=start, _end=pl.max_horizontal(start, end)).drop_nulls(
-        ["_start", "_end"]
-    )
+    keys = {"_start": start, "_end": pl.max_horizontal(start, end)}
+    spans = records.group_by("interface_id", "log_status", **keys).agg(number(records).alias(COUNT))
+    timed = spans.drop_nulls(["_start", "_end"])
     opened = (pl.col("_start") - pl.col("phase_s")) // pl.col("window_s") * pl.col("window_s") + pl.col("phase_s")
     closed = opened + pl.col("window_s")
     touch, to = (pl.col("_start") - zero) // wide, (pl.col("_end") - zero) // wide
@@ -139,7 +140,7 @@ def _runs(records: pl.LazyFrame, known: pl.LazyFrame, zero: int, wide: int) -> p
     placed = timed.join(known, on="interface_id", how="left", nulls_equal=True)
     keys = [expression.alias(name) for name, expression in bins.items()]
     return placed.group_by("interface_id", "log_status", *keys).agg(
-        n=pl.len().cast(pl.Int64), _newest=(pl.col("_end").max() * 1000).cast(TIME)
+        n=pl.col(COUNT).sum(), _newest=(pl.col("_end").max() * 1000).cast(TIME)
     )
 
 

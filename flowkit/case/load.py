@@ -134,6 +134,7 @@ def load(
         source=str(source),
         tz=tz,
         records=done.records,
+        spans=done.spans,
         labelled=done.labelled,
         split=done.split,
         ledger=_ledger(read, what, broken),

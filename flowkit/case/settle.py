@@ -7,7 +7,7 @@ learnt from a part of it, and then every stretch is labelled with what was learn
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ import polars as pl
 
 from flowkit import split, vantage
 from flowkit.case import cache as store
+from flowkit.case.coverage import named
 from flowkit.case.stretches import EDGE, Stretch, sample, stretches
 from flowkit.errors import CacheError
 from flowkit.split import Split
 from flowkit.split.reduce import Reduced
+from flowkit.windows import counted
 
 KEY = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end")
 """What tells two records apart: a format without one of these has equal rows that are different flows."""
@@ -31,6 +33,8 @@ class Settled:
     """What a case stands on: its records, the split, how many second copies there were, and the labelled flows."""
 
     records: pl.LazyFrame
+    spans: pl.LazyFrame
+    """The records counted by interface, status, start and end, as `flowkit.windows.counted` does it."""
     split: Split
     copies: int | None
     """None where the format has too few fields to tell a copy from another flow."""
@@ -56,8 +60,9 @@ def settle(
     facts = _facts(place)
     if facts["records"]:
         records = pl.scan_parquet([place / name for name in facts["records"]], glob=False)
+    spans = pl.scan_parquet([place / name for name in facts["spans"]], glob=False)
     found = _split(place, tuple(facts["lacking"]))
-    return Settled(records, found, facts["copies"], partial(_labelled, shelf, known, records, found))
+    return Settled(records, spans, found, facts["copies"], partial(_labelled, shelf, known, records, found))
 
 
 def _labelled(shelf: Path, known: str, records: pl.LazyFrame, found: Split) -> pl.LazyFrame:
@@ -109,14 +114,24 @@ def _make(
     """Write what a case stands on; return the facts of it."""
     found = stretches(records)
     copies = sum(_copies(records.filter(s.holds())) for s in found) if tells else None
-    names = list(_single(place, records, found)) if drop and copies else []
-    if names:
-        records = pl.scan_parquet([place / name for name in names], glob=False)
-    flows = records.filter(pl.col("log_status") == "OK")
+    names: list[str] = []
+    if drop and copies:
+        names = _written(place, "records", found, lambda s: records.filter(s.holds()).unique(maintain_order=True))
+    held = pl.scan_parquet([place / name for name in names], glob=False) if names else records
+    spans = _written(place, "spans", found, lambda s: counted(named(held.filter(s.holds()))))
+    flows = held.filter(pl.col("log_status") == "OK")
     known = split.fit(flows if len(found) == 1 else flows.filter(_sample(flows, found)), lb_addresses=lb_addresses)
     for name, table in _tables(known).items():
         store.put(place / f"split-{name}.parquet", table.write_parquet)
-    return {"copies": copies, "records": names, "lacking": known.lacking}
+    return {"copies": copies, "records": names, "spans": spans, "lacking": known.lacking}
+
+
+def _written(place: Path, stem: str, found: Sequence[Stretch], frame: Callable[[Stretch], pl.LazyFrame]) -> list[str]:
+    """Write a file for each stretch; return the files' names."""
+    names = [f"{stem}-{i:04d}.parquet" for i in range(len(found))]
+    for name, stretch in zip(names, found, strict=True):
+        store.put(place / name, partial(store.sink, frame(stretch)))
+    return names
 
 
 def _copies(records: pl.LazyFrame) -> int:
@@ -125,33 +140,28 @@ def _copies(records: pl.LazyFrame) -> int:
     return int(records.select(pl.len() - row.n_unique()).collect(engine="streaming").item())
 
 
-def _single(place: Path, records: pl.LazyFrame, found: list[Stretch]) -> Iterator[str]:
-    """Write the records without their second copies; yield the files' names."""
-    for i, stretch in enumerate(found):
-        name = f"records-{i:04d}.parquet"
-        once = records.filter(stretch.holds()).unique(maintain_order=True)
-        store.put(place / name, lambda path, once=once: store.sink(once, path))  # type: ignore[misc]
-        yield name
-
-
 def _sample(flows: pl.LazyFrame, found: list[Stretch]) -> pl.Expr:
     first, last = flows.select(pl.col("start").min(), end=pl.col("start").max()).collect(engine="streaming").row(0)
     return sample(found, first, last)
 
 
 def _label(place: Path, records: pl.LazyFrame, known: Split) -> dict[str, object]:
-    """Write the flows with their labels, a stretch at a time; return the files' names."""
+    """Write the flows with their labels in the order of their start, a stretch at a time; return the files' names."""
     found = stretches(records)
     flows = records.filter(pl.col("log_status") == "OK")
     observers = vantage.observers(flows)
-    names = []
-    for i, stretch in enumerate(found):
-        names.append(f"flows-{i:04d}.parquet")
-        near = flows.filter(stretch.holds(EDGE)) if len(found) > 1 else flows
-        labels = (known.over(near) if len(found) > 1 else known).label(near)
-        marked = vantage.mark(labels.filter(stretch.holds()) if len(found) > 1 else labels, observers)
-        store.put(place / names[-1], lambda path, marked=marked: store.sink(marked, path))  # type: ignore[misc]
-    return {"flows": names}
+
+    def labels(stretch: Stretch) -> pl.LazyFrame:
+        near = flows.filter(stretch.holds(EDGE))
+        there = known.over(near) if len(found) > 1 else known
+        marked = vantage.mark(there.label(near.with_row_index(_ROW)).filter(stretch.holds()), observers)
+        return marked.sort("start", _ROW).drop(_ROW)
+
+    return {"flows": _written(place, "flows", found, labels)}
+
+
+_ROW = "_row"
+"""A record's place among those of its stretch: joins do not keep their order."""
 
 
 _LEARNT = ("served", "pairs")

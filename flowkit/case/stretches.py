@@ -28,9 +28,11 @@ class Stretch:
     def holds(self, edge: timedelta = timedelta(0)) -> pl.Expr:
         """Return whether a record begins in the stretch or within `edge` of it; one without a time is in the first."""
         begins = pl.col("start")
-        after = pl.lit(value=True) if self.start is None else begins >= self.start - edge
-        before = pl.lit(value=True) if self.end is None else begins < self.end + edge
-        return (after & before).fill_null(value=self.start is None)
+        # Bare comparisons, so that of a Parquet file only what can lie in the stretch is read.
+        if self.start is None:
+            return pl.lit(value=True) if self.end is None else begins.is_null() | (begins < self.end + edge)
+        after = begins >= self.start - edge
+        return after if self.end is None else after & (begins < self.end + edge)
 
 
 def stretches(records: pl.LazyFrame, most: int | None = None) -> list[Stretch]:
