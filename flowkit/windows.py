@@ -36,8 +36,9 @@ def windows(records: pl.LazyFrame) -> pl.LazyFrame:
     interface share their window's times and are shorter, it is 30 s. Where each flow has times of its own and all are
     short, nothing tells, and `window_s` is null.
 
-    Needs `interface_id`, `start`, `end`, of records or of what `counted` returned. Returns `interface_id`; `window_s`: 30, 60, 600 or null; `longest_s`: the
-    longest record in seconds; `shared`: whether records share start and end; `flows`, the records. Sorted by interface.
+    Needs `interface_id`, `start`, `end`, of records or of what `counted` returned. Returns `interface_id`; `window_s`:
+    30, 60, 600 or null; `longest_s`: the longest record in seconds; `shared`: whether records share start and end;
+    `flows`, the records. Sorted by interface.
 
     >>> from datetime import UTC, datetime
     >>> flows = pl.LazyFrame({"interface_id": ["eni-a"] * 3, "start": [datetime(2026, 5, 14, tzinfo=UTC)] * 3,
@@ -79,8 +80,8 @@ def cuts(records: pl.LazyFrame) -> pl.LazyFrame:
     known = windows(records).filter(pl.col("window_s").is_not_null())
     width = pl.col("window_s")
     step = width.replace_strict(_MARK, return_dtype=pl.Int64)
-    keys = {"_mark": pl.col("start").dt.epoch("s") % 600, "_length": _length().clip(0, 660)}
-    marks = records.group_by("interface_id", **keys).agg(n=number(records)).drop_nulls()
+    keys = [(pl.col("start").dt.epoch("s") % 600).alias("_mark"), _length().clip(0, 660).alias("_length")]
+    marks = records.group_by("interface_id", *keys).agg(n=number(records)).drop_nulls()
     few = (
         marks.join(known.select("interface_id", "window_s"), on="interface_id", nulls_equal=True)
         .group_by("interface_id", "window_s", _mark=pl.col("_mark") % width // step * step, _length="_length")

@@ -128,8 +128,8 @@ def _seen(runs: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl
 def _runs(records: pl.LazyFrame, known: pl.LazyFrame, zero: int, wide: int) -> pl.LazyFrame:
     """Return records counted by interface, status, the bins they touch (`_from`, `_to`), and those they speak for."""
     start, end = (pl.col(c).dt.epoch("s") for c in ("start", "end"))
-    keys = {"_start": start, "_end": pl.max_horizontal(start, end)}
-    spans = records.group_by("interface_id", "log_status", **keys).agg(number(records).alias(COUNT))
+    times = [start.alias("_start"), pl.max_horizontal(start, end).alias("_end")]
+    spans = records.group_by("interface_id", "log_status", *times).agg(number(records).alias(COUNT))
     timed = spans.drop_nulls(["_start", "_end"])
     opened = (pl.col("_start") - pl.col("phase_s")) // pl.col("window_s") * pl.col("window_s") + pl.col("phase_s")
     closed = opened + pl.col("window_s")

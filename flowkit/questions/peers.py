@@ -55,11 +55,13 @@ def peers(
         .agg(*sums(), first_seen=pl.col("start").min(), last_seen=pl.col("end").max())
     )
     names = keys or ("all",)
-    ranked = groups.sort(rank, *names, descending=[True, *(False for _ in names)]).with_row_index("_rank")
-    named = pl.col("_rank") < n
+    order = groups.sort(rank, *names, descending=[True, *(False for _ in names)])
+    first = order.head(n).select(names).with_row_index("_rank")
+    named = pl.col("_rank").is_not_null()
     return (
-        ranked.group_by(
-            pl.when(named).then("_rank").otherwise(n).alias("_rank"),
+        groups.join(first, on=names, how="left")
+        .group_by(
+            pl.col("_rank").fill_null(n),
             *(pl.when(named).then(name).otherwise(pl.lit(OTHER)).alias(name) for name in names),
         )
         .agg(

@@ -18,7 +18,7 @@ ENCRYPTION = "VPC encryption control"
 _SYN = 2
 _TCP = 6
 _TUPLE = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol")
-_CONNECTION = ("interface_id", "_a", "_b", "_a_port", "_b_port")
+_CONNECTION = "_connection"
 
 
 def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"), n: int = 20) -> pl.LazyFrame:
@@ -68,58 +68,52 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
     require(flows, [*_TUPLE, "packets", "bytes", "start", "end", "action"], keys, made)
     each = _with_reason(flows).group_by(*text(*keys), "reason", pl.col("srcaddr").alias("_source"))
     groups = each.agg(*sums(), first_seen=pl.col("start").min(), last_seen=pl.col("end").max())
-    cut = groups.join(_ranks(groups, keys), on=[*keys, "reason"])
-    named = pl.col("_group") < n
+    cut = groups.join(_first(groups, keys, n), on=[*keys, "reason"], how="left")
     # A port scan has one source and a thousand ports: what all left-over groups share, their row keeps.
     names = [pl.when(pl.col(key).n_unique() == 1).then(pl.col(key).first()).otherwise(pl.lit(OTHER)) for key in keys]
     return (
-        cut.group_by(pl.when(named).then("_group").otherwise(n).alias("_rank"), "reason")
+        cut.group_by(pl.col("_rank").fill_null(n), "reason")
         .agg(
             *(value.alias(key) for key, value in zip(keys, names, strict=True)),
             pl.col(*COUNTS).sum(),
             pl.col("first_seen").min(),
             pl.col("last_seen").max(),
             sources=pl.col("_source").n_unique().cast(pl.Int64),
-            groups=pl.col("_group").n_unique().cast(pl.Int64),
+            groups=pl.struct(pl.lit(0), *keys).hash().n_unique().cast(pl.Int64),
         )
         .sort("_rank", "flows", "reason", descending=[False, True, False])
         .select(*keys, *made)
     )
 
 
-def _ranks(groups: pl.LazyFrame, keys: tuple[str, ...]) -> pl.LazyFrame:
-    """Return the place of each group, 0 for the one refused most often, as `_group`."""
+def _first(groups: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.LazyFrame:
+    """Return the groups refused most often, with their place from 0 as `_rank`."""
     totals = groups.group_by(*keys, "reason").agg(pl.col("flows").sum())
     order = totals.sort("flows", *keys, "reason", descending=[True, *(False for _ in keys), False])
-    return order.with_row_index("_group").drop("flows")
+    return order.head(n).drop("flows").with_row_index("_rank")
 
 
 def _with_reason(flows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the REJECTs with `reason`: each is looked up among the accepted connections of its own interface."""
     names = flows.collect_schema().names()
     refused = flows.filter(pl.col("action") == "REJECT").with_columns(_connection())
-    wanted = refused.select(_CONNECTION).unique()
     accepted = (
         flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
-        .select(*_connection(), "interface_id", "start", "end")
-        .join(wanted, on=list(_CONNECTION), how="semi")
+        .select(_connection(), "start", "end")
+        .join(refused.select(_CONNECTION).unique(), on=_CONNECTION, how="semi")
         .group_by(_CONNECTION)
         .agg(_first=pl.col("start").min(), _last=pl.col("end").max())
     )
     near = (pl.col("_first") <= pl.col("end")) & (pl.col("_last") >= pl.col("start") - pl.duration(minutes=10))
     after = (pl.col("protocol") == _TCP) & near.fill_null(value=False)
-    known = refused.join(accepted, on=list(_CONNECTION), how="left")
+    known = refused.join(accepted, on=_CONNECTION, how="left")
     return known.with_columns(reason=_reason(names, after))
 
 
-def _connection() -> list[pl.Expr]:
-    """Return the two ends of a record, in the same order whichever way its packets went."""
-    back = (pl.col("srcaddr") > pl.col("dstaddr")) | (
-        (pl.col("srcaddr") == pl.col("dstaddr")) & (pl.col("srcport") > pl.col("dstport"))
-    )
-    ends = (("_a", "srcaddr", "dstaddr"), ("_a_port", "srcport", "dstport"))
-    others = (("_b", "dstaddr", "srcaddr"), ("_b_port", "dstport", "srcport"))
-    return [pl.when(back).then(turned).otherwise(usual).alias(name) for name, usual, turned in (*ends, *others)]
+def _connection() -> pl.Expr:
+    """Return a number for the interface and the two ends of a record, the same whichever way its packets went."""
+    ends = [(pl.col(f"{side}addr").hash(1) + pl.col(f"{side}port").hash(2)).hash(3) for side in ("src", "dst")]
+    return (ends[0] + ends[1] + pl.col("interface_id").hash(4)).alias(_CONNECTION)
 
 
 def _reason(names: list[str], after: pl.Expr) -> pl.Expr:

@@ -92,7 +92,10 @@ def _served(number: int, seed: int) -> pl.DataFrame:
         number, seed + 1, client=(0, 40_000), port=(1024, 65536), node=(0, NODES), own=(1024, 65536),
         target=(0, TARGETS), packets=(5, 60), size=(60, 1400), packets_back=(4, 90), size_back=(60, 1400),
         window=(0, SLOT // WINDOW),
-    ).with_columns(bytes=pl.col("packets") * pl.col("size"), bytes_back=pl.col("packets_back") * pl.col("size_back"))  # fmt: skip
+    )  # fmt: skip
+    rows = rows.with_columns(
+        bytes=pl.col("packets") * pl.col("size"), bytes_back=pl.col("packets_back") * pl.col("size_back")
+    )
     client = pl.format("203.{}.{}.{}", pl.col("client") // 2500, pl.col("client") // 10 % 250, pl.col("client") % 10)
     front = rows.with_columns(
         src=client, dst=_node(pl.col("node")), srcport="port", dstport=pl.lit(443, pl.Int64), eni="node"

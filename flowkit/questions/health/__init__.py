@@ -89,7 +89,8 @@ def health_changes(flows: pl.LazyFrame, *, target_groups: Groups | None = None) 
     >>> health_changes(flows).select("target", "state", pl.col("start").dt.minute()).collect().rows()
     [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
-    health = seen_health(flows, None, knowledge(target_groups=target_groups).target_groups)
+    # Asked three times below; without the cache the records would be read for each.
+    health = seen_health(flows, None, knowledge(target_groups=target_groups).target_groups).cache()
     whole = health.group_by("target", "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
         *(pl.col(name).max() for name in ("service", "service_failed", "closed", "longest")),

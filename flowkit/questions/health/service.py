@@ -18,16 +18,23 @@ def served(health: pl.LazyFrame, records: pl.LazyFrame) -> pl.LazyFrame:
     checkers meets a target's port, it is a health-check port of its own, and the service is what goes to its address.
     """
     sure = pl.col("kind") == "service"
-    counts = [pl.len().cast(pl.Int64).alias("service"), _bare().sum().cast(pl.Int64).alias("service_failed")]
-    own = records.filter(sure).group_by("_bin", target=end("dst")).agg(counts)
-    maybe = records.filter((pl.col("kind") == "uncertain") & _bare()).group_by("_bin", target=end("dst"))
-    whole = records.filter(sure).group_by("_bin", _address="dstaddr").agg(counts)
+    # One pass over the records; a target is written out where few rows are left.
+    seen = records.group_by("_bin", "dstaddr", "dstport").agg(
+        service=sure.sum().cast(pl.Int64),
+        service_failed=(sure & _bare()).sum().cast(pl.Int64),
+        _maybe=((pl.col("kind") == "uncertain") & _bare()).sum().cast(pl.Int64),
+    )
+    seen = seen.filter((pl.col("service") > 0) | (pl.col("_maybe") > 0)).cache()
+    counts = ["service", "service_failed"]
+    own = seen.filter(pl.col("service") > 0).select("_bin", *counts, target=end("dst"))
+    whole = seen.filter(pl.col("service") > 0).group_by("_bin", _address="dstaddr").agg(pl.col(counts).sum())
+    maybe = seen.filter(pl.col("_maybe") > 0).select("_bin", "_maybe", target=end("dst"))
     address = pl.col("target").str.replace(r":\d+$", "").str.strip_chars("[]")
     joined = (
         health.with_columns(_address=address)
         .join(own, on=["target", "_bin"], how="left")
         .join(whole, on=["_address", "_bin"], how="left", suffix="_address")
-        .join(maybe.agg(_maybe=pl.len().cast(pl.Int64)), on=["target", "_bin"], how="left")
+        .join(maybe, on=["target", "_bin"], how="left")
     )
     met = pl.col("service").is_not_null().any().over("target")
     joined = joined.with_columns(
