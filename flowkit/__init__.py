@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from flowkit.questions.timeline import timeline
     from flowkit.reporting import report
     from flowkit.scanning import scan
-    from flowkit.widgets import Explorer
+    from flowkit.widgets import Explorer, SplitPanel
 
 _HOMES = {
     "Access": "flowkit.access",
     "Case": "flowkit.case",
     "Explorer": "flowkit.widgets",
     "FlowkitError": "flowkit.errors",
+    "SplitPanel": "flowkit.widgets",
     "aggregation": "flowkit.questions",
     "cadence": "flowkit.questions",
     "findings": "flowkit.questions",
@@ -57,6 +58,7 @@ __all__ = [
     "Case",
     "Explorer",
     "FlowkitError",
+    "SplitPanel",
     "aggregation",
     "aws",
     "cadence",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from records import HEADER
 
 import flowkit as fk
 from flowkit.charts import Figure
@@ -279,3 +281,70 @@ def test_flows_that_cannot_be_explored_are_refused_with_a_reason() -> None:
         Explorer(flows([]))
     with pytest.raises(TimeError, match="no time zone is called 'Tokio'"):
         Explorer(flows(), tz="Tokio")
+
+
+# the panel of the split
+
+
+@pytest.fixture
+def split_case(tmp_path: Path) -> fk.Case:
+    return fk.load(fk.samples("incident"), tz="Asia/Tokyo", cache=tmp_path / "cache")
+
+
+def kinds(case: fk.Case) -> dict[str, int]:
+    return dict(case.flows.group_by("kind").len().collect().iter_rows())
+
+
+def test_a_click_moves_a_cluster_and_its_words_its_flows_its_picture_and_the_line_to_paste_follow(
+    split_case: fk.Case,
+) -> None:
+    panel = fk.SplitPanel(split_case)
+    before = kinds(split_case)
+    assert "3,757 health checks" in panel.note.value
+    panel.buttons["port 80, payload 130 B"].value = "service"
+    assert kinds(split_case) == {"service": sum(before.values())}
+    assert "30,473 service · 1 decided by hand" in panel.note.value
+    assert panel.code == "assign = {'port 80, payload 130 B': 'service'}"
+    assert panel.code in html.unescape(panel.panel.children[-1].value)
+    assert "decided by hand; the evidence says health-check" in panel._reasons["port 80, payload 130 B"].value
+    assert "health checks" not in panel.figure.alt
+    assert panel.flows.filter(kind="health-check").collect().height == 0
+
+
+def test_the_kind_that_the_evidence_has_takes_a_decision_back(split_case: fk.Case) -> None:
+    before = kinds(split_case)
+    panel = fk.SplitPanel(split_case)
+    for kind in ("service", "uncertain", "health-check"):
+        panel.buttons["port 80, payload 130 B"].value = kind
+    assert (panel.decisions, panel.code) == ({}, "assign = None")
+    assert kinds(split_case) == before
+
+
+def test_a_panel_opens_on_what_was_decided_before(split_case: fk.Case) -> None:
+    split_case.split.assign("port 80, payload 97 B", "health-check")
+    panel = fk.SplitPanel(split_case)
+    assert panel.buttons["port 80, payload 97 B"].value == "health-check"
+    panel.buttons["port 80, payload 97 B"].value = "service"
+    assert panel.decisions == {}
+
+
+def test_the_chart_on_screen_is_the_one_of_the_last_click(split_case: fk.Case) -> None:
+    panel = fk.SplitPanel(split_case)
+    shown = panel.chart.spec
+    panel.buttons["port 80, payload 130 B"].value = "uncertain"
+    assert panel.chart.spec == panel.figure.spec != shown
+
+
+def test_in_a_report_the_panel_is_its_histogram(split_case: fk.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Figure, "live", False)
+    bundle = fk.SplitPanel(split_case)._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" not in bundle
+    assert bundle["application/vnd.flowkit.chart+json"]["title"].startswith("Health checks weigh")
+
+
+def test_a_case_without_clusters_says_why_there_is_nothing_to_move(tmp_path: Path) -> None:
+    line = "2 1 eni-a 10.0.0.1 10.0.0.2 1 80 6 3 200 1778767200 1778767260 ACCEPT OK"
+    (tmp_path / "a.log").write_text(f"{HEADER}\n{line}\n")
+    panel = fk.SplitPanel(fk.load(tmp_path / "a.log", cache=tmp_path / "cache"))
+    assert panel.buttons == {}
+    assert "No health checks found" in panel.panel.children[-1].value

@@ -117,6 +117,12 @@ class Split:
         self.decisions = dict(decisions)
         self._conclude()
 
+    @property
+    def evidence(self) -> dict[str, str]:
+        """What the evidence says of each cluster, whatever a person decided: the kind by the name of the cluster."""
+        said = clusters(None if self.found is None else decide.decided(self.found, {}))
+        return dict(said.select("cluster", "kind").iter_rows())
+
     def _conclude(self) -> None:
         """Work out again what follows from the evidence and the decisions; no record is read for it."""
         told = None if self.found is None else decide.decided(self.found, self.decisions)

@@ -13,13 +13,14 @@ import ipywidgets as W  # noqa: N812
 import polars as pl
 
 from flowkit.charts import Figure
-from flowkit.errors import FlowkitError, QuestionError
+from flowkit.errors import QuestionError
 from flowkit.times import clock
 from flowkit.widgets.controls import Controls
 from flowkit.widgets.facts import Facts, look
 from flowkit.widgets.picture import BRUSH, DRAWN, draw
 from flowkit.widgets.span import Ends, Span
 from flowkit.widgets.view import View
+from flowkit.widgets.words import alert, status
 
 if TYPE_CHECKING:
     from flowkit.case import Case
@@ -168,11 +169,11 @@ class Explorer:
             view = change()
             if view != self._view:
                 self._view = view
-                self.note.value = _status("Counting …")
+                self.note.value = status("Counting …")
                 self.picture = draw(self._all, view, self._span, number=self.picture.number + 1, names=self._names)
             self._follow()
         except Exception as error:  # what a callback raises is seen by nobody
-            self.note.value = _alert(error)
+            self.note.value = alert(error)
 
     def _follow(self) -> None:
         """Bring all that is seen in line with the view, without taking that for a hand on a knob."""
@@ -186,7 +187,7 @@ class Explorer:
                 self.chart.spec = self.picture.spec
         finally:
             self._quiet = False
-        self.note.value = _status(self._summary())
+        self.note.value = status(self._summary())
 
     def _summary(self) -> str:
         first, last = (self._span.show(moment) for moment in (self.start, self.end))
@@ -205,13 +206,3 @@ def _span(case: Case | pl.LazyFrame, facts: Facts, tz: str | None) -> Span:
         raise QuestionError("there are no flows here, so there is nothing to explore: take another source or span")
     ceiled = (end + _SECOND - timedelta(microseconds=1)).replace(microsecond=0)
     return Span(start.replace(microsecond=0), ceiled, clock(tz, start))
-
-
-def _status(words: str) -> str:
-    return f'<div role="status">{html.escape(words)}</div>'
-
-
-def _alert(error: Exception) -> str:
-    """Return what went wrong as one sentence: our own errors are one, of others the first line is."""
-    words = str(error) if isinstance(error, FlowkitError) else f"{type(error).__name__}: {error}".split("\n")[0][:300]
-    return f'<div role="alert" style="color: var(--jp-error-color1, #b00020)">{html.escape(words)}</div>'

@@ -195,6 +195,22 @@ def test_a_choice_that_leaves_nothing_can_be_taken_back(desk: Desk) -> None:
     assert desk.watched.errors == []
 
 
+def test_a_cluster_is_moved_by_keyboard_and_the_next_cell_has_it(desk: Desk, case: Case) -> None:
+    panel = "panel = fk.SplitPanel(case)\npanel"
+    write_notebook(desk.folder / "split.ipynb", *(c.format(source=fk.samples("incident")) for c in SCREEN[:2]), panel)
+    notebook, page = desk.open("split.ipynb"), desk.page
+    notebook.run_all()
+    page.wait_for_selector("svg.marks")
+    settled(notebook, "3,757 health checks")
+    page.get_by_role("button", name="service").first.focus()
+    page.keyboard.press("Enter")
+    settled(notebook, "30,473 service · 1 decided by hand")
+    page.wait_for_function("document.querySelector('svg.marks').textContent.includes('(decided by hand)')")
+    assert "assign = {'port 80, payload 130 B': 'service'}" in page.locator(".jp-OutputArea pre").first.inner_text()
+    assert notebook.ask("case.flows.filter(kind='health-check').collect().height") == "0"
+    assert desk.watched.errors == []
+
+
 @pytest.mark.parametrize("name", ["incident", "health_checks"])
 def test_a_notebook_runs_and_draws_all_its_charts(name: str, desk: Desk) -> None:
     shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", desk.folder)
