@@ -6,20 +6,21 @@ from pathlib import Path
 
 from flowkit.access import Access
 from flowkit.sources.cloudwatch import events, insights
-from flowkit.sources.cloudwatch.group import Slice, find
+from flowkit.sources.cloudwatch.group import find
 from flowkit.sources.cloudwatch.lines import Lines
+from flowkit.sources.cloudwatch.slices import Slice
 
 __all__ = ["Slice", "fetch", "find"]
 
 
 def fetch(slice_: Slice, target: Path, access: Access) -> None:
-    """Write the events of a slice to a file: a line each, below a header where their format is known.
+    """Write the events of a slice to a file: a line each, below a header.
 
     Raises `AwsError` where AWS refuses, or a slice cannot be had whole.
     """
     lines = Lines(slice_.formats, slice_.group)
     client = access.client("logs", slice_.region)
     with target.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
-        file.writelines(lines.header)
+        file.write(lines.header)
         for message in (insights if slice_.insights else events).messages(client, slice_):
             file.write(lines.line(message))

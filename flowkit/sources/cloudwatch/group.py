@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from flowkit.access import Access, told
 from flowkit.errors import AwsError, FormatError, SourceError
+from flowkit.formats.form import choose
 from flowkit.schema import parse_fields
+from flowkit.sources.cloudwatch import events, insights
+from flowkit.sources.cloudwatch.slices import Slice
 from flowkit.sources.objects import Object
 from flowkit.sources.only import Only
 
@@ -30,25 +33,11 @@ STALE = timedelta(hours=2)
 LARGE = timedelta(hours=24)
 """From here on Logs Insights is asked: FilterLogEvents gives about 1 MB a call, at 5 calls a second in most regions."""
 
+LOOK = 100
+"""Events looked at where the format is not known."""
+
 STREAMS = 100
 """Streams a call of FilterLogEvents may name."""
-
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Slice(Object):
-    """The events of some streams of a group from `begin` to before `until`."""
-
-    group: str = ""
-    region: str = ""
-    begin: datetime = NEVER
-    until: datetime = NEVER
-    streams: tuple[str, ...] = ()
-    """The streams meant; none means all."""
-    formats: tuple[tuple[str, ...], ...] = ()
-    """The fields of each format in the group, as far as they are known."""
-    insights: bool = False
 
 
 def find(
@@ -67,13 +56,33 @@ def find(
     formats = (parse_fields(fields),) if fields else _formats(access, name)
     streams = _streams(client, name, only) if only.interfaces else [()]
     end = min(only.end or now, now)
-    insights = group.get("logGroupClass", "STANDARD") != "STANDARD" or end - only.start > LARGE
+    by_query = group.get("logGroupClass", "STANDARD") != "STANDARD" or end - only.start > LARGE
     rate = _rate(group, now)
-    return [
-        _slice(client, group, begin, streams=some, formats=formats, insights=insights, rate=rate, now=now)
-        for begin in _steps(only.start - BEFORE, end, INSIGHTS_STEP if insights else STEP)
+    slices = [
+        _slice(client, group, begin, streams=some, by_query=by_query, rate=rate, now=now)
+        for begin in _steps(only.start - BEFORE, end, INSIGHTS_STEP if by_query else STEP)
         for some in streams
     ]
+    if not by_query or not formats:
+        seen = (insights if by_query else events).look(client, slices, LOOK)
+        if not seen:
+            raise SourceError(f"nothing to read: {name} holds no {only.words()}: no event is of that span")
+        formats = formats or (_guessed(name, seen),)
+    return [replace(o, formats=formats, origin=f"{o.origin}|{json.dumps(formats)}") for o in slices]
+
+
+def _guessed(group: str, seen: Sequence[str]) -> tuple[str, ...]:
+    """Return the format that events turn out to have where AWS names none: one of its default formats."""
+    try:
+        names, _, lead = choose([text.split() for text in seen], None)
+    except FormatError:
+        names, lead = (), 0
+    if not names or lead:
+        raise FormatError(
+            f"the events of {group} are not of a default format, and no flow log there tells theirs "
+            f"(ec2:DescribeFlowLogs): name it with fields= (--fields); the first is {seen[0][:120]!r}"
+        )
+    return names
 
 
 def _steps(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
@@ -89,15 +98,14 @@ def _slice(
     begin: datetime,
     *,
     streams: tuple[str, ...],
-    formats: tuple[tuple[str, ...], ...],
-    insights: bool,
+    by_query: bool,
     rate: float,
     now: datetime,
 ) -> Slice:
-    step = INSIGHTS_STEP if insights else STEP
+    step = INSIGHTS_STEP if by_query else STEP
     until = begin + step
     state = "whole" if until + SETTLED < now else f"as of {now.isoformat()}"
-    what = json.dumps([group.get("arn"), begin.isoformat(), until.isoformat(), streams, formats, state])
+    what = json.dumps([group.get("arn"), begin.isoformat(), until.isoformat(), streams, state])
     said = f"{streams[0]} and {len(streams) - 1:,} more" if len(streams) > 1 else "".join(streams)
     return Slice(
         name=f"{begin:%Y-%m-%dT%H:%MZ} {said}".strip(),
@@ -110,8 +118,7 @@ def _slice(
         begin=begin,
         until=until,
         streams=streams,
-        formats=formats,
-        insights=insights,
+        insights=by_query,
     )
 
 
@@ -138,7 +145,7 @@ def _formats(access: Access, group: str) -> tuple[tuple[str, ...], ...]:
             logs = [log for page in pages.paginate(Filters=wanted) for log in page["FlowLogs"]]
         return tuple(dict.fromkeys(parse_fields(log["LogFormat"]) for log in logs if log.get("LogFormat")))
     except (AwsError, FormatError):
-        return ()  # The reader checks the lines against the default format, and asks for fields= where they differ.
+        return ()  # The events are looked at, and fields= is asked for where they are of no default format.
 
 
 def _streams(client: Any, group: str, only: Only) -> list[tuple[str, ...]]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flowkit.access import told
 from flowkit.errors import AwsError
-from flowkit.sources.cloudwatch.group import Slice
+from flowkit.sources.cloudwatch.slices import Slice
 
 LIMIT = 100_000
 """Results a query may have; AWS gives no more, and does not say that there were more."""
 
 PAGE = 10_000
 """Results in one answer."""
-
-SECOND = timedelta(seconds=1)
 
 POLL_S = 0.5
 """Seconds between two looks at a query."""
@@ -49,24 +46,43 @@ def messages(client: Any, slice_: Slice) -> Iterator[str]:
             yield from texts
 
 
-def _query(client: Any, slice_: Slice, first: int, last: int) -> list[str]:
-    """Return the events from `first` to before `last` in Unix seconds; Insights counts its end as inside."""
-    among = f" | filter @logStream in {json.dumps(list(slice_.streams))}" if slice_.streams else ""
-    begun = client.start_query(
-        logGroupName=slice_.group,
-        startTime=first,
-        endTime=last - 1,
-        queryString=f"fields @message{among} | limit {LIMIT}",
-        limit=LIMIT,
-    )
-    answer = _done(client, begun["queryId"])
+def look(client: Any, slices: Sequence[Slice], count: int) -> list[str]:
+    """Return a few events of some slices, none where there are none."""
+    for o in slices:
+        with told(f"querying {o.group} with Logs Insights", "logs:StartQuery"):
+            query = _start(client, o, int(o.begin.timestamp()), int(o.until.timestamp()), count)
+            if rows := _done(client, query)["results"]:
+                return _texts(rows)
+    return []
+
+
+def _query(client: Any, o: Slice, first: int, last: int) -> list[str]:
+    """Return the events from `first` to before `last` in Unix seconds; raise `_TooMuch` where they are not all."""
+    query = _start(client, o, first, last, LIMIT)
+    answer = _done(client, query)
+    matched = answer.get("statistics", {}).get("recordsMatched", 0)
     rows = list(answer["results"])
     while token := answer.get("nextToken"):
-        answer = client.get_query_results(queryId=begun["queryId"], maxItems=PAGE, nextToken=token)
+        answer = client.get_query_results(queryId=query, maxItems=PAGE, nextToken=token)
         rows += answer["results"]
-    matched = int(answer.get("statistics", {}).get("recordsMatched", len(rows)))
     if len(rows) >= LIMIT or matched > len(rows):
-        raise _TooMuch(f"{max(matched, len(rows)):,} events match, {len(rows):,} came")
+        raise _TooMuch(f"{max(int(matched), len(rows)):,} events match, {len(rows):,} came")
+    return _texts(rows)
+
+
+def _start(client: Any, o: Slice, first: int, last: int, limit: int) -> str:
+    among = f" | filter @logStream in {json.dumps(list(o.streams))}" if o.streams else ""
+    begun = client.start_query(
+        logGroupName=o.group,
+        startTime=first,
+        endTime=last - 1,  # Insights counts it as inside.
+        queryString=f"fields @message{among} | limit {limit}",
+        limit=limit,
+    )
+    return str(begun["queryId"])
+
+
+def _texts(rows: Sequence[Sequence[dict[str, str]]]) -> list[str]:
     return [cell["value"] for row in rows for cell in row if cell["field"] == "@message"]
 
 
