@@ -25,8 +25,27 @@ def test_the_incident_is_told_to_the_minute(sentences: list[str]) -> None:
     assert "and answered again from 01:14:" in first
 
 
+def test_whether_clients_felt_it_is_said_with_what_the_others_carried(sentences: list[str]) -> None:
+    assert sentences[2].startswith("Clients felt it: 34 service flows to 10.45.1.102:80 failed. It was sent 88 service")
+    assert sentences[2].endswith(
+        "and 0 meanwhile. All targets together were sent 326 before and 312 meanwhile: the others carried it."
+    )
+
+
+def test_the_thresholds_of_a_target_group_say_when_the_target_was_out(tmp_path: Path) -> None:
+    group = {"name": "web", "port": 80, "healthy_threshold": 3, "unhealthy_threshold": 2}
+    case = fk.load(fk.samples("incident"), cache=tmp_path, target_groups=[group])
+    called = "By the thresholds of its target group the load balancer called 10.45.1.102:80 "
+    assert list(fk.findings(case))[2].startswith(f"{called}unhealthy at 16:09:5")
+
+
+def test_a_target_that_failed_from_the_first_window_to_the_last_failed_all_along(tmp_path: Path) -> None:
+    said = list(fk.findings(fk.load(fk.samples("ordinary"), cache=tmp_path)))
+    assert said[1].startswith("10.41.2.104:80 refused its health checks all along (")
+
+
 def test_nobody_else_is_accused(sentences: list[str]) -> None:
-    assert sentences[2] == "2 other targets answered health checks all along."
+    assert sentences[3] == "2 other targets answered health checks all along."
     assert [s for s in sentences if s.startswith("10.")] == sentences[1:2]
 
 

@@ -17,6 +17,7 @@ from flowkit.case import show
 from flowkit.case.cache import size_of
 from flowkit.case.coverage import coverage
 from flowkit.errors import SourceError
+from flowkit.knowledge import Knowledge
 from flowkit.names import Names
 from flowkit.split import Split
 from flowkit.times import Clock, clock
@@ -56,6 +57,8 @@ class Case:
     """The load balancer that was looked at, where one was named."""
     names: Names = field(default_factory=Names)
     """Names for addresses and interfaces; give them to a chart as `names=`."""
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    """What was known of the load balancer beforehand: its addresses, and how its target groups check."""
     shelf: Path | None = None
     """Where the cache keeps this source."""
     kept_in: TemporaryDirectory[str] | None = field(default=None)

@@ -24,6 +24,7 @@ from flowkit.case.settle import KEY, settle
 from flowkit.case.show import LEDGER
 from flowkit.errors import FormatError, SourceError
 from flowkit.formats import QUARANTINE, Format
+from flowkit.knowledge import Groups, knowledge
 from flowkit.scanning import Plan, inside, plan
 from flowkit.schema import columns
 from flowkit.sources import Object
@@ -43,6 +44,7 @@ def load(
     cache: str | Path | bool | None = None,
     fields: str | Sequence[str] | None = None,
     lb_addresses: Collection[str] | None = None,
+    target_groups: Groups | None = None,
     assign: Mapping[str, str] | None = None,
     duplicates: Literal["keep", "drop"] = "keep",
     access: Access | Mapping[str, str] | None = None,
@@ -69,6 +71,9 @@ def load(
         The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`.
     lb_addresses
         The load balancer's own addresses, where they are known: they make the split surer.
+    target_groups
+        How its target groups check their targets, as `flowkit.knowledge.knowledge` takes them: their thresholds say
+        when a target was taken out and back.
     assign
         What a person decided about clusters, such as `{"port 80, no payload": "service"}`: see `Case.split.assign`.
     duplicates
@@ -84,7 +89,7 @@ def load(
 
     Raises
     ------
-    SourceError, AwsError, FormatError, TimeError, CacheError, QuestionError
+    SourceError, AwsError, FormatError, TimeError, CacheError, QuestionError, KnowledgeError
         Each with one sentence: what happened, what was seen, what to do.
 
     Examples
@@ -97,6 +102,7 @@ def load(
     if duplicates not in ("keep", "drop"):
         raise SourceError(f"duplicates={duplicates!r} is not known: choose 'keep' or 'drop'")
     first, last = span(start, end, tz)
+    said = knowledge(lb_addresses, target_groups)
     kept = TemporaryDirectory(prefix="flowkit-") if cache is False else None
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
     session = Access.of(access)
@@ -128,7 +134,7 @@ def load(
     records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *inside(first, last, interfaces))
     name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
-    done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, lb_addresses=lb_addresses)
+    done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, lb_addresses=said.lb_addresses or None)
     done.split.assign_all(assign or {})
     case = Case(
         source=str(source),
@@ -145,6 +151,7 @@ def load(
         until=horizon(objects),
         delay=delay(objects),
         shelf=shelf,
+        knowledge=said,
         kept_in=kept,
     )
     case.flows  # noqa: B018  # labelled now, while a person waits for the logs to be read anyway

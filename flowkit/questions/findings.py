@@ -5,24 +5,18 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import polars as pl
 
 from flowkit.case import Case
 from flowkit.case.coverage import width
 from flowkit.case.show import read, warnings
-from flowkit.questions.health import health_changes
+from flowkit.questions.health import health_changes, target_health
 from flowkit.questions.rejected import rejected
-
-_STATES = {
-    "refused": "refused its health checks",
-    "unreachable": "did not answer its health checks",
-    "slow": "answered its health checks with retransmissions",
-    "answering": "answered its health checks",
-    "no checks seen": "was sent no health checks",
-}
+from flowkit.questions.stories import counted as _count
+from flowkit.questions.stories import felt, story, verdict
+from flowkit.questions.stories import moment as _time
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,14 +57,11 @@ def _when(case: Case) -> str:
     return f"All times are those of {days} in {case.clock.label}."
 
 
-def _time(moment: datetime, case: Case) -> str:
-    """Return the time of day, with its date where the case holds more than one."""
-    one = case.clock.show(case.start, "%Y-%m-%d") == case.clock.show(case.end, "%Y-%m-%d")
-    return case.clock.show(moment, "%H:%M:%S" if one else "%Y-%m-%d %H:%M:%S")
-
-
 def _health(case: Case) -> Iterator[str]:
-    changes = health_changes(case.flows).collect()
+    groups = case.knowledge.target_groups
+    changes, health = pl.collect_all(
+        [health_changes(case.flows, target_groups=groups), target_health(case.flows, target_groups=groups)]
+    )
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
     steady = 0
@@ -79,30 +70,13 @@ def _health(case: Case) -> Iterator[str]:
         if all(row["state"] == "answering" for row in rows):
             steady += 1
         else:
-            yield f"{case.names.label(target, rows[0]['start'], rows[-1]['end'])} {_story(rows, case)}."
+            name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
+            yield f"{name} {story(rows, case)}."
+            yield from verdict(name, rows, case)
+            yield from felt(name, str(target), rows, health)
     if steady:
         others = "other target" if steady < changes["target"].n_unique() else "target"
         yield f"{_count(steady, others)} answered health checks all along."
-
-
-def _story(rows: list[dict[str, Any]], case: Case) -> str:
-    """Return the states of one target in the order of time, the leading healthy one left unsaid."""
-    told = rows[1:] if rows[0]["state"] == "answering" else rows
-    parts: list[str] = []
-    for i, row in enumerate(told):
-        start, last = _time(row["start"], case), i == len(told) - 1
-        what = _STATES[row["state"]]
-        if row["state"] == "answering" and parts:
-            parts.append(f"and answered again from {start}")
-        else:
-            until = "to the end" if last else f"to {_time(row['end'], case)}"
-            checks = (
-                f" ({_count(row['checks'], 'check')} from {_count(row['checkers'], 'checker')})"
-                if row["checks"]
-                else ""
-            )
-            parts.append(f"{what} from {start} {until}{checks}")
-    return ", then ".join(parts).replace(", then and ", ", and ")
 
 
 def _rejects(case: Case) -> Iterator[str]:
@@ -158,7 +132,3 @@ _SILENCE = {
     "SKIPDATA": "AWS left records out",
     "not yet delivered": "Records may still be on their way",
 }
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

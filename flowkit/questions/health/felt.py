@@ -25,19 +25,17 @@ class Service:
     all_before: float | None
     all_meanwhile: float | None
 
-    @property
-    def words(self) -> list[str]:
+    def words(self, name: str) -> list[str]:
         """Return it in sentences; none where there is no service to speak of."""
-        said = [self._failed, self._rate, self._others]
+        said = [self._failed(name), self._rate(), self._others()]
         return [sentence for sentence in said if sentence]
 
-    @property
-    def _failed(self) -> str:
+    def _failed(self, name: str) -> str:
         if self.failed:
-            return f"Clients felt it: {self.failed:,} service flow{'s' if self.failed > 1 else ''} to it failed."
-        return "No service flow to it is seen to fail." if self.before or self.meanwhile else ""
+            many = "s" if self.failed > 1 else ""
+            return f"Clients felt it: {self.failed:,} service flow{many} to {name} failed."
+        return f"No service flow to {name} is seen to fail." if self.before or self.meanwhile else ""
 
-    @property
     def _rate(self) -> str:
         if self.meanwhile is None or not (self.before or self.meanwhile):
             return ""
@@ -45,7 +43,6 @@ class Service:
             return f"It was sent {_rate(self.meanwhile)} meanwhile."
         return f"It was sent {_rate(self.before)} before and {_count(self.meanwhile)} meanwhile."
 
-    @property
     def _others(self) -> str:
         before, now = self.all_before, self.all_meanwhile
         if before is None or now is None or before < _LEAST or self.before in (None, before):

@@ -1,0 +1,81 @@
+"""What happened to one target, in sentences: its states in time, the load balancer's verdict, and its clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import polars as pl
+
+from flowkit.case import Case
+from flowkit.questions.health.felt import felt as measured
+
+_STATES = {
+    "refused": "refused its health checks",
+    "unreachable": "did not answer its health checks",
+    "slow": "answered its health checks late, in part or not at all",
+    "answering": "answered its health checks",
+    "no checks seen": "was sent no health checks",
+}
+_FAILING = ("refused", "unreachable", "slow")
+
+Row = dict[str, Any]
+"""A row of `health_changes`."""
+
+
+def story(rows: Sequence[Row], case: Case) -> str:
+    """Return the states of one target in the order of time, the leading healthy one left unsaid."""
+    told = rows[1:] if rows[0]["state"] == "answering" and len(rows) > 1 else rows
+    parts: list[str] = []
+    for i, row in enumerate(told):
+        start, last = moment(row["start"], case), i == len(told) - 1
+        if row["state"] == "answering" and parts:
+            parts.append(f"and answered again from {start}")
+        else:
+            until = "to the end" if last else f"to {moment(row['end'], case)}"
+            when = "all along" if len(rows) == 1 else f"from {start} {until}"
+            parts.append(f"{_STATES[row['state']]} {when}{_checks(row)}")
+    return ", then ".join(parts).replace(", then and ", ", and ")
+
+
+def verdict(name: str, rows: Sequence[Row], case: Case) -> Iterator[str]:
+    """Yield when the load balancer will have taken the target out and back, where its thresholds are known."""
+    turns = [(row[f"{word}_at"], word) for row in rows for word in ("unhealthy", "healthy") if row[f"{word}_at"]]
+    said = [f"{word} at {moment(when, case)}" for when, word in sorted(turns)]
+    if said:
+        shown = ", ".join(said[:4]) + (f" and {len(said) - 4} more times" if len(said) > 4 else "")
+        yield f"By the thresholds of its target group the load balancer called {name} {shown}."
+
+
+def felt(name: str, target: str, rows: Sequence[Row], health: pl.DataFrame) -> Iterator[str]:
+    """Yield what became of the service to it while it failed: of the longest failure, where there are several."""
+    failures = [list(run) for failing, run in groupby(rows, lambda row: row["state"] in _FAILING) if failing]
+    if failures:
+        longest = max(failures, key=lambda run: run[-1]["end"] - run[0]["start"])
+        said = measured(health, target, longest[0]["start"], longest[-1]["end"]).words(name)
+        if said:
+            yield " ".join(said)
+
+
+def moment(time: datetime, case: Case) -> str:
+    """Return the time of day, with its date where the case holds more than one."""
+    one = case.clock.show(case.start, "%Y-%m-%d") == case.clock.show(case.end, "%Y-%m-%d")
+    return case.clock.show(time, "%H:%M:%S" if one else "%Y-%m-%d %H:%M:%S")
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "check"), counted(1200, "check")
+    ('1 check', '1,200 checks')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _checks(row: Row) -> str:
+    if not row["checks"]:
+        return ""
+    streak = f", {row['failed_in_a_row']} in a row" if row["failed_in_a_row"] and row["state"] in _FAILING else ""
+    return f" ({counted(row['checks'], 'check')} from {counted(row['checkers'], 'checker')}{streak})"
