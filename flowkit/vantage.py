@@ -7,6 +7,8 @@ one that holds the most records of the pair (the longest witness), the first by 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 _PAIR = "_pair"
@@ -26,9 +28,9 @@ def mark(flows: pl.LazyFrame, seen: pl.DataFrame | None = None) -> pl.LazyFrame:
     [True, True, False]
     """
     names = flows.collect_schema().names()
-    if not set(names) >= _NEEDED:
+    if not _told(flows):
         return flows.with_columns(once=pl.lit(value=True))
-    best = _best(flows) if seen is None else seen.lazy()
+    best = _best(_counts(flows)) if seen is None else seen.lazy()
     return (
         flows.with_columns(_pair())
         .join(best, on=_PAIR, how="left", maintain_order="left")
@@ -37,19 +39,35 @@ def mark(flows: pl.LazyFrame, seen: pl.DataFrame | None = None) -> pl.LazyFrame:
     )
 
 
-def observers(flows: pl.LazyFrame) -> pl.DataFrame | None:
-    """Return the observing interface of each pair of addresses, for `mark`; None where the flows have no addresses."""
-    return _best(flows).collect(engine="streaming") if set(flows.collect_schema().names()) >= _NEEDED else None
+def observers(parts: Iterable[pl.LazyFrame]) -> pl.DataFrame | None:
+    """Return the observing interface of each pair of addresses, for `mark`; None where the flows have no addresses.
+
+    The flows come in parts, such as stretches of time. A pair that only one interface saw in a part has no need of an
+    observer there, so that of a part with a million strangers little is kept.
+    """
+    met = [_counts(part).collect(engine="streaming") for part in parts if _told(part)]
+    return _best(pl.concat(met).lazy()).collect(engine="streaming") if met else None
 
 
 _NEEDED = {"srcaddr", "dstaddr", "interface_id"}
 
 
-def _best(flows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return `_observer` by pair, for pairs that more than one interface saw: the others need none."""
+def _told(flows: pl.LazyFrame) -> bool:
+    return set(flows.collect_schema().names()) >= _NEEDED
+
+
+def _counts(flows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return how many records of a pair each interface has, for pairs that more than one interface saw."""
     counts = flows.select(_pair(), "interface_id").group_by(_PAIR, "interface_id").agg(n=pl.len().cast(pl.Int64))
+    met = counts.group_by(_PAIR).agg("interface_id", "n").filter(pl.col("n").list.len() > 1)
+    return met.explode("interface_id", "n")
+
+
+def _best(counts: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `_observer` by pair."""
+    counts = counts.group_by(_PAIR, "interface_id").agg(pl.col("n").sum())
     best = pl.col("interface_id").sort_by([-pl.col("n"), "interface_id"], nulls_last=True).first()
-    return counts.group_by(_PAIR).agg(_observer=best, many=pl.len() > 1).filter("many").drop("many")
+    return counts.group_by(_PAIR).agg(_observer=best)
 
 
 def _pair() -> pl.Expr:

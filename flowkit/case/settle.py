@@ -149,7 +149,7 @@ def _label(place: Path, records: pl.LazyFrame, known: Split) -> dict[str, object
     """Write the flows with their labels in the order of their start, a stretch at a time; return the files' names."""
     found = stretches(records)
     flows = records.filter(pl.col("log_status") == "OK")
-    observers = vantage.observers(flows)
+    observers = vantage.observers(flows.filter(s.holds()) for s in found)
 
     def labels(stretch: Stretch) -> pl.LazyFrame:
         near = flows.filter(stretch.holds(EDGE))
