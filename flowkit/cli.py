@@ -61,10 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
     lab.add_argument("--folder", default="case", metavar="DIR", help="the folder for the notebook (case)")
     lab.add_argument("--no-browser", action="store_true", help="start JupyterLab and print its address only")
-    check = _command(commands, "check", _check, "print what was read and what is missing")
-    check.add_argument(
-        "--duplicates", choices=("keep", "drop"), default="keep", help="second copies of a record (keep)"
-    )
+    _command(commands, "check", _check, "print what was read and what is missing")
     _command(commands, "plan", _plan, "print what reading a source will take: objects, bytes, time, what AWS charges")
     _cache_command(commands)
     cli_aws.add(commands)
@@ -75,6 +72,8 @@ _NOTEBOOK = "a notebook of flowkit's, incident or health_checks, or the path of 
 
 
 _SOURCE = "a file, a folder in any layout, a quoted pattern, s3://bucket/prefix, or cwl:LOG-GROUP"
+
+_COPIES = "second copies of a record, which are counted in any case: keep them, or leave them out (keep)"
 
 _BY_HAND = "say what a cluster is: 'port 80, no payload=service' or …=health-check; may be given several times"
 
@@ -112,6 +111,7 @@ def _command(
     parser.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
     parser.add_argument("--fields", metavar="FIELDS", help="fields of logs without a header: '${version} ${srcaddr} …'")
     parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
+    parser.add_argument("--duplicates", choices=("keep", "drop"), default="keep", help=_COPIES)
     parser.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
     return parser
 
@@ -259,7 +259,9 @@ def _aws(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _parameters(given: argparse.Namespace) -> dict[str, Any]:
-    return {"aws": _aws(given)} if _aws(given) else {}
+    """Return what the notebook takes besides: only what was asked for, so that a notebook without the name will do."""
+    dropped = {"duplicates": given.duplicates} if given.duplicates != "keep" else {}
+    return dropped | ({"aws": _aws(given)} if _aws(given) else {})
 
 
 def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -286,6 +287,24 @@ def test_nothing_readable_is_a_format_error(written: Writer, cache_folder: Path)
         fk.load(written("a.txt", textwrap.dedent("just words")), cache=cache_folder)
 
 
+def test_what_is_not_good_is_said_on_the_case_in_the_notebook_and_in_the_findings(
+    written: Writer, cache_folder: Path
+) -> None:
+    """A torn line, a second copy, a gzip file that ends too soon: what can be read of it is there, and nothing else."""
+    later = [FLOW.replace(" 40000 ", f" {port} ") for port in range(40_001, 42_001)]
+    whole = gzip.compress("".join(f"{line}\n" for line in [HEADER, *later]).encode())
+    written("b.log.gz", data=whole[:-2_000])
+    case = fk.load(written("a.log", HEADER, FLOW, FLOW, "2 torn").parent, cache=cache_folder)
+    held = case.ledger.row(by_predicate=pl.col("object") == "b.log.gz", named=True)
+    assert 100 < held["flows"] < 2_000
+    assert held["lines"] == held["flows"] + held["header"] + held["malformed"]
+    assert case.facts["flows"] == 2 + held["flows"]
+    for words in (repr(case), case._repr_html_(), "\n".join(fk.findings(case))):
+        assert "malformed line" in words
+        assert "1 second copy of a record, kept" in words
+        assert "b.log.gz: its gzip data are cut short" in words
+
+
 # second copies
 
 
@@ -314,6 +333,17 @@ def test_what_differs_in_one_field_is_no_copy(written: Writer, cache_folder: Pat
     assert "cop" not in repr(case).replace("scope", "")
 
 
+def test_a_copy_is_found_across_objects_of_another_order_and_across_loads(written: Writer, cache_folder: Path) -> None:
+    """The same record under a header of another order, and in an object that came later: an export that overlaps."""
+    names, words = HEADER.split(), FLOW.split()
+    written("a.log", HEADER, FLOW)
+    folder = written("b.log", " ".join(reversed(names)), " ".join(reversed(words))).parent
+    assert fk.load(folder, cache=cache_folder).facts["copies"] == 1
+    written("c.log.gz", HEADER, FLOW)
+    again = fk.load(folder, cache=cache_folder, duplicates="drop")
+    assert (again.facts["copies"], again.facts["flows"]) == (2, 1)
+
+
 def test_a_format_that_cannot_tell_copies_loses_nothing_and_says_so(written: Writer, cache_folder: Path) -> None:
     path = written("a.log", "srcaddr bytes log-status", "10.0.0.1 5 OK", "10.0.0.1 5 OK")
     case = fk.load(path, cache=cache_folder, duplicates="drop")
@@ -327,6 +357,17 @@ def test_a_word_that_duplicates_does_not_know_is_an_error(written: Writer) -> No
 
 
 # long spans
+
+
+def test_flows_come_in_the_order_of_their_start_then_of_the_objects(written: Writer, cache_folder: Path) -> None:
+    """Whatever was read first: the second object is read in a load of its own before the first is there."""
+    late, early = FLOW.replace("17954499", "17954599"), FLOW.replace("17954499", "17954399")
+    folder = written("b.log", late, FLOW.replace(" 40000 ", " 4 "), early).parent
+    fk.load(folder, cache=cache_folder)
+    written("a.log", FLOW.replace(" 40000 ", " 3 "), FLOW.replace(" 40000 ", " 2 "))
+    flows = fk.load(folder, cache=cache_folder).flows.collect()
+    assert flows["srcport"].to_list() == [40000, 3, 2, 4, 40000]
+    assert flows["start"].is_sorted()
 
 
 def test_a_long_span_is_settled_stretch_by_stretch_with_the_same_labels(

@@ -67,7 +67,7 @@ def test_a_notebook_only_calls_and_looks(path: Path) -> None:
 def test_a_notebook_takes_its_parameters_in_one_tagged_cell(path: Path) -> None:
     (cell,) = [cell for cell in code(path) if "parameters" in cell.metadata.get("tags", [])]
     names = [node.targets[0].id for node in ast.parse(cell.source).body if isinstance(node, ast.Assign)]
-    assert names == ["source", "start", "end", "tz", "cache", "fields", "assign", "aws"]
+    assert names == ["source", "start", "end", "tz", "cache", "fields", "duplicates", "assign", "aws"]
 
 
 @each()

@@ -130,6 +130,8 @@ def load(
     else:
         what = plan(source, objects, fields)
         read, broken = _read(shelf, what)
+    # In the order of the objects, whichever was read first.
+    read.sort(key=lambda r: min(o.name for o in r.objects.values()))
     types = {**what.types, **columns([name for r in read for name in r.part.more])}
     records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *inside(first, last, interfaces))
     name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]

@@ -46,7 +46,7 @@ def lines(case: Case) -> list[tuple[str, str]]:
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
-        *(("copies", line) for line in _copies(case)),
+        *(("copies", line) for line in copies(case)),
         *(("missing", line) for line in warnings(case.ledger)),
         *(("cache", line) for line in _cache(case)),
     ]
@@ -106,7 +106,7 @@ def _inside(case: Case) -> str:
     return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
 
 
-def _copies(case: Case) -> list[str]:
+def copies(case: Case) -> list[str]:
     """Return what there is to say of second copies: nothing where there are none."""
     if case.copies is None:
         lacking = "the format lacks fields that tell a second copy of a record from another flow"

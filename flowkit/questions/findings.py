@@ -11,7 +11,7 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.case.coverage import width
-from flowkit.case.show import read, warnings
+from flowkit.case.show import copies, read, warnings
 from flowkit.questions.health import health_changes, target_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
@@ -112,8 +112,9 @@ _KINDS = {
 
 
 def _missing(case: Case) -> Iterator[str]:
-    for sentence in warnings(case.ledger):
-        yield f"{sentence[0].upper()}{sentence[1:]}."
+    # As they stand: some begin with the name of an object.
+    for sentence in (*warnings(case.ledger), *copies(case)):
+        yield f"{sentence}."
     if case.facts["flows"]:
         minutes = width(case.start, case.end) // timedelta(minutes=1)
         silent = case.coverage().filter(pl.col("state").is_in(list(_SILENCE)))
