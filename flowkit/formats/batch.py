@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_
 
 import polars as pl
@@ -26,23 +26,28 @@ class Wanted:
     open: bool = False
     """Columns that turn up on the way, as under a second header inside a file, are given back as well."""
 
-    def __call__(
-        self, frame: pl.LazyFrame, held: Sequence[str], *, status: str = "log_status", always: str | None = None
-    ) -> pl.LazyFrame:
-        """Return the wanted part of a frame that holds the columns `held`; rows where `always` is true stay.
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The columns that have to be read: those to give back, and those that rows are chosen by."""
+        chosen = () if self.predicate is None else self.predicate.meta.root_names()
+        return frozenset([*(self.types if self.columns is None else self.columns), *chosen])
 
-        `status` is the column that says what a record is.
+    def __call__(
+        self, frame: pl.LazyFrame, held: Sequence[str], *, always: pl.Expr | None = None, besides: Sequence[str] = ()
+    ) -> pl.LazyFrame:
+        """Return the wanted part of a frame that holds the columns `held`, and the columns `besides`.
+
+        Rows where `always` is true stay, whatever is wanted.
         """
-        missing = [pl.lit(None, dtype=t).alias(c) for c, t in self.types.items() if c not in held]
+        missing = [pl.lit(None, dtype=t).alias(c) for c, t in self.types.items() if c in self.reads and c not in held]
         frame = frame.with_columns(missing)
-        rows = [pl.col(status) == "OK"] if self.only_flows else []
+        rows = [pl.col("log_status") == "OK"] if self.only_flows else []
         rows += [] if self.predicate is None else [self.predicate]
         if rows:
             asked = reduce(and_, rows)
-            frame = frame.filter(asked if always is None else pl.col(always) | asked)
+            frame = frame.filter(asked if always is None else always | asked)
         more = [c for c in held if c not in self.types] if self.open else []
-        names = [*(self.types if self.columns is None else self.columns), *more]
-        return frame.select([*names, *([always] if always else [])])
+        return frame.select([*(self.types if self.columns is None else self.columns), *more, *besides])
 
 
 @dataclass

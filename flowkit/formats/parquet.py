@@ -36,7 +36,7 @@ def _read_all(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch | Non
     """Return the records of all files in one go, None where there may be a row that is no record."""
     frame = pl.scan_parquet(list(paths), glob=False, include_file_paths="object", hive_partitioning=False)
     frame = frame.select(*_values(form), _faulty(form).alias("_bad"), "object")
-    kept = _collect(wanted(_with_status(frame, form), _held(form), always="_bad"))
+    kept = _collect(wanted(_with_status(frame, form), _held(form), always=pl.col("_bad"), besides=["_bad"]))
     return None if kept["_bad"].any() else Batch(kept.drop("_bad"))
 
 

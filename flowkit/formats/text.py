@@ -7,7 +7,8 @@ A file is clean when every line holds as many words as the format has fields, ev
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
 from flowkit.formats.pieces import GZIP, head
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
-_DIRTY, _STATUS = "_dirty", "_status"
+_STATUS = "_status"
 _STUMBLES = (
     pl.exceptions.ComputeError,
     pl.exceptions.SchemaError,
@@ -37,15 +38,19 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of clean files, all in one go; raises `Dirty` where a line is not clean."""
     if field_of(form.names[-1]).raw != pl.String and not all(map(_ends_with_a_line, paths)):
         raise Dirty
-    frame = _judged(_scan(paths, form), form).with_columns(_values(form))
+    frame = _judged(_scan(paths, form), form).with_columns(_values(form, wanted.reads))
     held = [*form.columns, "log_status", "object"]
+    # What is no flow is rare: it is taken out afterwards, so that clean rows need not be copied.
+    every = replace(wanted, only_flows=False)(frame, held, always=pl.col(_STATUS).is_null(), besides=[_STATUS])
     try:
-        kept = wanted(frame, held, status=_STATUS, always=_DIRTY).collect(engine="streaming")
+        kept = every.collect(engine="streaming")
     except _STUMBLES as why:
         raise Dirty from why
-    if kept[_DIRTY].any() or not all(map(partial(_in_range, kept), form.names)):
+    if kept[_STATUS].null_count() or not all(map(partial(_in_range, kept), form.names)):
         raise Dirty
-    return Batch(kept.drop(_DIRTY), headers=dict.fromkeys(paths, int(form.header)))
+    if wanted.only_flows and kept[_STATUS].to_physical().max():  # OK is the first of the statuses.
+        kept = kept.filter(pl.col(_STATUS) == "OK")
+    return Batch(kept.drop(_STATUS), headers=dict.fromkeys(paths, int(form.header)))
 
 
 def _ends_with_a_line(path: str) -> bool:
@@ -105,32 +110,29 @@ def _in_range(kept: pl.DataFrame, name: str) -> bool:
 
 
 def _judged(lines: pl.LazyFrame, form: Format) -> pl.LazyFrame:
-    """Return the lines with a column that marks those which are not clean, and the last word made a value."""
+    """Return the lines with their status, null where one is not clean, and the last word made a value."""
     last = form.columns[-1]
-    if "log-status" in form.names:
-        lines = lines.with_columns(log_status=pl.col(_STATUS).cast(pl.String))
-        dirty = pl.col(_STATUS).is_null()
-    else:
-        # Without a status only a header could pass for a record.
-        dirty = is_name(form.columns[0]).fill_null(value=False)
-    if last == "log_status":
-        lines = lines.with_columns(dirty.alias(_DIRTY))
-    else:
+    dirty: list[pl.Expr] = []
+    if last != "log_status":
         value = pl.when(pl.col(last) != "-").then(pl.col(last)).cast(_parsed(field_of(form.names[-1]), form))
-        lines = lines.with_columns((dirty | pl.col(last).is_null()).alias(_DIRTY), value.alias(last))
+        lines = lines.with_columns(_cut=pl.col(last).is_null()).with_columns(value.alias(last))
+        dirty.append(pl.col("_cut"))
     if "log-status" not in form.names:
-        status = implied_status(form.columns)
-        lines = lines.with_columns(status.alias(_STATUS), log_status=status)
-    if form.unit == "s":
-        return lines
-    late = [(pl.col(c) > LATEST).fill_null(value=False) for c in form.columns if field_of(c).dtype == TIME]
-    return lines.with_columns(pl.any_horizontal(_DIRTY, *late))
+        # Without a status only a header could pass for a record.
+        lines = lines.with_columns(implied_status(form.columns).cast(pl.Enum(STATUSES)).alias(_STATUS))
+        dirty.append(is_name(form.columns[0]))
+    if form.unit == "ms":
+        dirty += [pl.col(c) > LATEST for c in form.columns if field_of(c).dtype == TIME]
+    if dirty:
+        sound = ~pl.any_horizontal([d.fill_null(value=False) for d in dirty])
+        lines = lines.with_columns(pl.when(sound).then(_STATUS).alias(_STATUS))
+    return lines.with_columns(log_status=pl.col(_STATUS).cast(pl.String))
 
 
-def _values(form: Format) -> list[pl.Expr]:
-    """Return the expressions that turn what was parsed into a table's values."""
+def _values(form: Format, reads: Container[str]) -> list[pl.Expr]:
+    """Return the expressions that turn what was parsed into a table's values, for the columns that are read."""
     specs = [field_of(name) for name in form.names]
-    return [_value(spec, form) for spec in specs if spec.raw != pl.String]
+    return [_value(spec, form) for spec in specs if spec.raw != pl.String and spec.column in reads]
 
 
 def _value(spec: Field, form: Format) -> pl.Expr:
