@@ -14,6 +14,10 @@ from flowkit.errors import AwsError
 _SERVICE = "delivery.logs.amazonaws.com"
 
 
+class _NoBucketError(AwsError):
+    """There is no such bucket, which no permission would change."""
+
+
 @dataclass(frozen=True)
 class Bucket:
     """A place in S3: the bucket and the prefix below it, without slashes at its ends."""
@@ -82,15 +86,14 @@ def standing(place: Bucket, needed: dict[str, Any], access: Access) -> tuple[str
     """Return what is to be said of the bucket's policy as it stands, and whether a flow log may be made.
 
     A policy that AWS would write over stands in the way: AWS attaches its own and overwrites the one that is there
-    (VPC User Guide, the same page).
+    (VPC User Guide, the same page). Raises `AwsError` where there is no such bucket.
     """
     try:
         held = _policy(place, access)
+    except _NoBucketError:
+        raise
     except AwsError as error:
-        return (
-            f"the bucket's own policy could not be read, so it is not known whether it allows delivery: {error}",
-            True,
-        )
+        return f"the bucket's policy could not be read, so nobody knows whether it allows delivery: {error}", True
     if held is None:
         return (
             "the bucket has no policy: AWS attaches this one itself when the flow log is made, "
@@ -114,7 +117,7 @@ def _policy(place: Bucket, access: Access) -> dict[str, Any] | None:
             if error.response["Error"]["Code"] == "NoSuchBucketPolicy":
                 return None
             if error.response["Error"]["Code"] == "NoSuchBucket":
-                raise AwsError(f"there is no bucket {place.name!r}: make it first, or check its name") from None
+                raise _NoBucketError(f"there is no bucket {place.name!r}: make it first, or check its name") from None
             raise
         return held
 

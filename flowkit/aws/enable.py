@@ -95,7 +95,7 @@ def enable(
     said = [("plan", f"log {balancer.name} to {wish.place.source}"), *_interfaces(balancer, has, wish)]
     if missing:
         said += _format(wish.fields)
-        said += [("bucket policy", line) for line in (policy, *json.dumps(needed, indent=2).splitlines())]
+        said += [("bucket policy", line) for line in (policy, json.dumps(needed, indent=2))]
         said += [("estimate", line) for line in _estimate(balancer, wish, session)]
     return Plan(
         said=tuple(said),

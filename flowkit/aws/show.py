@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 
 from flowkit.aws.model import TRAFFIC, FlowLog, Group, Interface, Listener, LoadBalancer
 
@@ -51,13 +52,19 @@ def table(rows: list[tuple[str, str]]) -> str:
 
 
 def html_table(rows: list[tuple[str, str]], name: str) -> str:
-    """Return labelled lines for the notebook, every word escaped."""
+    """Return labelled lines for the notebook, every word escaped; a label is said once."""
     body = "".join(
-        f'<tr><th scope="row" style="text-align:left;vertical-align:top">{html.escape(label)}</th>'
-        f'<td style="text-align:left;white-space:pre-wrap">{html.escape(line)}</td></tr>'
-        for label, line in rows
+        f'<tr><th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap">{html.escape(label)}</th>'
+        f'<td style="text-align:left">{"".join(_block(line) for _, line in same)}</td></tr>'
+        for label, same in groupby(rows, lambda row: row[0])
     )
     return f'<table class="{name}">{body}</table>'
+
+
+def _block(line: str) -> str:
+    """Return a line, or several as they are: JSON keeps its shape."""
+    words = html.escape(line)
+    return f'<pre style="margin:4px 0;white-space:pre-wrap">{words}</pre>' if "\n" in line else f"<div>{words}</div>"
 
 
 def clean(words: str) -> str:
