@@ -2,12 +2,13 @@
 
 moto has no interfaces for a Network Load Balancer, writes `app/` into its ARN, gives every list in one page, says that
 every target is healthy, refuses a flow log to a prefix and forgets its options. Flow logs are answered here; the rest
-is passed on, and what comes back is corrected and cut into pages.
+is passed on, and what comes back is corrected, dated (5 January 2026) and cut into pages.
 """
 
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -178,6 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         connection.close()
         if asked:
             held = held.replace(b"loadbalancer/app/", b"loadbalancer/net/").replace(b"listener/app/", b"listener/net/")
+            held = re.sub(rb"<(attachTime|CreatedTime)>[^<]+<", rb"<\1>2026-01-05T00:00:00.000Z<", held)
         if action in PAGED and answer.status == 200:
             held = _page(held, action, start, self.server.page)
         if action == "DescribeTargetHealth":
