@@ -12,6 +12,7 @@ out of a format (`recommended`), a place (`bucket`) and an estimate (`cost`); `a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from flowkit.access import Access
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 
-def load_balancer(nlb: str | Path | LoadBalancer, access: Access | None = None) -> LoadBalancer:
+def load_balancer(nlb: str | Path | LoadBalancer, access: Access | Mapping[str, str] | None = None) -> LoadBalancer:
     """Return a Network Load Balancer with its interfaces, listeners, targets, health checks and flow logs.
 
     Parameters
@@ -45,7 +46,7 @@ def load_balancer(nlb: str | Path | LoadBalancer, access: Access | None = None) 
     nlb
         Its name, ARN or DNS name; or the path (`.json`) of a context file, which needs neither AWS nor a network.
     access
-        How to reach AWS; by default your session as boto3 finds it.
+        How to reach AWS: an `Access`, or its parts as a dict; by default your session as boto3 finds it.
 
     Raises
     ------
@@ -69,4 +70,4 @@ def load_balancer(nlb: str | Path | LoadBalancer, access: Access | None = None) 
         return context.read(nlb)
     from flowkit.aws.fetch import fetch
 
-    return fetch(str(nlb), access or Access())
+    return fetch(str(nlb), Access.of(access))

@@ -53,7 +53,7 @@ def enable(
     parquet: bool = False,
     hive: bool = False,
     hourly: bool = False,
-    access: Access | None = None,
+    access: Access | Mapping[str, str] | None = None,
 ) -> Plan:
     """Return what it takes to log a load balancer's traffic to S3; nothing is done until `.apply()` is called on it.
 
@@ -83,7 +83,7 @@ def enable(
     AwsError, FormatError, QuestionError
         The load balancer, the place or an option cannot be understood, or AWS refuses to be asked.
     """
-    session = access or Access()
+    session = Access.of(access)
     wish = _wish(buckets.bucket(to), fields, interval, traffic, (parquet, hive, hourly))
     balancer = fetch(nlb.arn if isinstance(nlb, LoadBalancer) else str(nlb), session)
     if not balancer.interfaces:
@@ -106,13 +106,13 @@ def enable(
     )
 
 
-def disable(nlb: str | LoadBalancer, *, access: Access | None = None) -> Plan:
+def disable(nlb: str | LoadBalancer, *, access: Access | Mapping[str, str] | None = None) -> Plan:
     """Return what it takes to end the flow logs that `enable` made; nothing is done until `.apply()` is called on it.
 
     Only flow logs with the tag that `enable` puts on are ended, whatever else covers the load balancer. What they have
     written stays where it is. One that is gone is named by its ARN. Raises `AwsError` as `enable` does.
     """
-    session = access or Access()
+    session = Access.of(access)
     path = _path(nlb, session)
     wanted = [{"Name": f"tag:{TAG}", "Values": [path]}]
     held = list(pages(session, "ec2", "describe_flow_logs", "listing the flow logs flowkit made", Filters=wanted))

@@ -13,7 +13,9 @@ import polars as pl
 
 from flowkit import sources
 from flowkit.access import Access
+from flowkit.aws.model import LoadBalancer
 from flowkit.case import cache as store
+from flowkit.case.about import Wanted, about
 from flowkit.case.brought import read_from_aws
 from flowkit.case.case import Case
 from flowkit.case.coverage import delay, horizon
@@ -36,8 +38,9 @@ RUN = 12 << 20
 
 
 def load(
-    source: str | Path,
+    source: str | Path | None = None,
     *,
+    nlb: str | Path | LoadBalancer | None = None,
     start: str | datetime | None = None,
     end: str | datetime | None = None,
     tz: str = "UTC",
@@ -52,6 +55,7 @@ def load(
     regions: Collection[str] | None = None,
     flow_log_ids: Collection[str] | None = None,
     interfaces: Collection[str] | None = None,
+    ip_ranges: str | Path | None = None,
     max_gb: float | None = None,
     confirm: Callable[[Preflight], None] | None = None,
 ) -> Case:
@@ -60,7 +64,13 @@ def load(
     Parameters
     ----------
     source
-        A file, a folder in any layout, or a pattern; text, gzip or Parquet; `s3://bucket/prefix` or `cwl:GROUP`.
+        A file, a folder in any layout, or a pattern; text, gzip or Parquet; `s3://bucket/prefix` or `cwl:GROUP`;
+        `None` for where the flow logs of `nlb` go.
+    nlb
+        The load balancer that is looked at: its name, ARN or DNS name, a context file that `flowkit nlb NAME -o FILE`
+        or `LoadBalancer.save` wrote (which needs no AWS), or what `flowkit.aws.load_balancer` returned. Only records
+        of its interfaces and its targets' are taken, the split knows its addresses and health checks, and
+        `case.names` has names for addresses.
     start, end
         The span; a time without an offset is in `tz`. Records count as inside when they overlap it.
     tz
@@ -82,6 +92,8 @@ def load(
         `"drop"` leaves them out.
     access, accounts, regions, flow_log_ids, interfaces
         As for `scan`. From AWS only what the cache does not hold is fetched.
+    ip_ranges
+        AWS's own `ip-ranges.json`, which you have fetched: addresses in it get the name of the service.
     max_gb
         Refuse to read more than so many GB (10^9 bytes, as they are stored).
     confirm
@@ -106,17 +118,11 @@ def load(
     kept = TemporaryDirectory(prefix="flowkit-") if cache is False else None
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
     session = Access.of(access)
-    objects = sources.find(
-        source,
-        first,
-        last,
-        access=session,
-        accounts=accounts,
-        regions=regions,
-        flow_log_ids=flow_log_ids,
-        interfaces=interfaces,
-        fields=fields,
-    )
+    wanted = Wanted(accounts, regions, flow_log_ids, interfaces)
+    of = about(source, nlb, wanted, start=first, access=session, ip_ranges=ip_ranges)
+    said = of.known(said)
+    source, interfaces = of.source, of.wanted.interfaces
+    objects = sources.find(source, first, last, access=session, fields=fields, **of.wanted.asked())
     shelf = store.shelf(root, sources.home(source))
     listed = session.calls["s3:ListObjectsV2"]
     ahead = preflight(str(source), objects, store.identities(shelf), region=session.region, listed=listed)
@@ -136,6 +142,7 @@ def load(
     records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *inside(first, last, interfaces))
     name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
+    of.check(records)
     done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, lb_addresses=said.lb_addresses or None)
     done.split.assign_all(assign or {})
     case = Case(
@@ -152,6 +159,8 @@ def load(
         duplicates=duplicates,
         until=horizon(objects),
         delay=delay(objects),
+        context=of.balancer,
+        names=of.names.within(first, last),
         shelf=shelf,
         knowledge=said,
         kept_in=kept,

@@ -29,10 +29,9 @@ def lines(account: Account) -> Iterator[str]:
                 refused = target == TARGETS[1] and minute >= STOPS
                 for second in range(0, 60, 10):
                     port += 2
-                    yield from _check(
-                        eni, node, target, port, NOON + timedelta(minutes=minute, seconds=second), refused
-                    )
-                yield from _service(eni, node, TARGETS[0], 50_000 + minute, NOON + timedelta(minutes=minute))
+                    at = NOON + timedelta(minutes=minute, seconds=second)
+                    yield from _check(eni, (node, target, port), at, refused=refused)
+            yield from _service(eni, node, TARGETS[0], 50_000 + minute, NOON + timedelta(minutes=minute))
         yield _line(
             "eni-0somebodyelse", "10.0.7.1", "10.0.7.2", 40_000, 5432, 20, 9_000, NOON + timedelta(minutes=minute)
         )
@@ -51,7 +50,8 @@ def put(account: Account, bucket: str, flow_log: str) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=gzip.compress("\n".join([HEADER, *held, ""]).encode()))
 
 
-def _check(eni: str, node: str, target: str, port: int, at: datetime, refused: bool) -> Iterator[str]:
+def _check(eni: str, ends: tuple[str, str, int], at: datetime, *, refused: bool) -> Iterator[str]:
+    node, target, port = ends
     there, back = ((1, 60), (1, 40)) if refused else ((4, 216), (2, 112))
     yield _line(eni, node, target, port, 8080, *there, at)
     yield _line(eni, target, node, 8080, port, *back, at)
