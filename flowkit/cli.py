@@ -15,6 +15,7 @@ from flowkit.errors import FlowkitError
 
 if TYPE_CHECKING:
     from flowkit.case import Case
+    from flowkit.case.about import About
     from flowkit.case.preflight import Preflight
 
 _EPILOG = """\
@@ -26,6 +27,8 @@ examples:
   flowkit plan   s3://bucket/AWSLogs/ --start '2026-05-14 23:00' --end '2026-05-15 00:30' --regions eu-west-1
   flowkit check  cwl:/vpc/flow-logs --start '2026-05-14 23:00' --interfaces eni-0123456789abcdef0
   flowkit cache clear --older-than 30
+  flowkit report --nlb orders --start '2026-05-14 23:00' --end '2026-05-15 00:30'
+  flowkit report logs/ --context nlb.json
   flowkit nlb    orders -o nlb.json
   flowkit enable orders --to s3://my-bucket/flow-logs
 """
@@ -71,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 _NOTEBOOK = "a notebook of flowkit's, incident or health_checks, or the path of your own (incident)"
 
 
-_SOURCE = "a file, a folder in any layout, a quoted pattern, s3://bucket/prefix, or cwl:LOG-GROUP"
+_SOURCE = (
+    "a file, a folder in any layout, a quoted pattern, s3://bucket/prefix, or cwl:LOG-GROUP; none is where --nlb logs"
+)
 
 _COPIES = "second copies of a record, which are counted in any case: keep them, or leave them out (keep)"
 
@@ -105,7 +110,7 @@ def _command(
     description = f"{words[0].upper()}{words[1:]}."
     parser = commands.add_parser(name, help=words, description=description, parents=[_of_aws()])
     parser.set_defaults(run=run)
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("source", metavar="SOURCE", nargs="?", help=_SOURCE)
     parser.add_argument("--start", metavar="TIME", help="'2026-05-14 23:00' in the zone of --tz, or with an offset")
     parser.add_argument("--end", metavar="TIME", help="the end of the span, as --start")
     parser.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
@@ -113,7 +118,20 @@ def _command(
     parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
     parser.add_argument("--duplicates", choices=("keep", "drop"), default="keep", help=_COPIES)
     parser.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--nlb", metavar="NAME", help="the load balancer to look at: its name, ARN or DNS name in AWS")
+    which.add_argument("--context", dest="nlb", type=_context, metavar="FILE.json", help=_CONTEXT)
+    parser.add_argument("--ip-ranges", metavar="FILE", help="AWS's ip-ranges.json, to name addresses of its services")
     return parser
+
+
+_CONTEXT = "a load balancer as  flowkit nlb NAME -o FILE.json  kept it: needs no access to AWS"
+
+
+def _context(path: str) -> str:
+    if not path.endswith(".json"):
+        raise argparse.ArgumentTypeError(f"{path!r} is no context file: its name ends in .json")
+    return path
 
 
 def _of_aws() -> argparse.ArgumentParser:
@@ -168,7 +186,9 @@ def _report(given: argparse.Namespace) -> int:
 def _open(given: argparse.Namespace) -> int:
     from flowkit.reporting.lab import open_lab, prepare
 
-    _looked_for(given)
+    of = _looked_for(given)
+    if of.balancer and not given.nlb.endswith(".json"):
+        given.nlb = str(of.balancer.save(f"{given.folder}/nlb.json").absolute())
     more = {"parameters": _parameters(given), **_common(given, source=False)}
     path = prepare(given.source, given.folder, notebook=given.notebook, **more)
     print(path)
@@ -213,30 +233,34 @@ def _agreed(question: str) -> bool:
 
 
 def _plan(given: argparse.Namespace) -> int:
-    ahead = _ahead(given)
+    _, ahead = _ahead(given)
     print(ahead.text())
     ahead.check(given.max_gb)
     return 0
 
 
-def _ahead(given: argparse.Namespace) -> Preflight:
+def _ahead(given: argparse.Namespace) -> tuple[About, Preflight]:
     from flowkit.case import cache
+    from flowkit.case.about import Wanted, about
     from flowkit.case.preflight import preflight
     from flowkit.sources import find, home
     from flowkit.times import span
 
     session = access.given(given)
-    wanted = {name: getattr(given, name) for name in (*_WANTED, "fields")}
-    objects = find(given.source, *span(given.start, given.end, given.tz), access=session, **wanted)
-    held = cache.identities(cache.shelf(cache.home(given.cache), home(given.source)))
-    return preflight(given.source, objects, held, region=session.region, listed=session.calls["s3:ListObjectsV2"])
+    wanted = Wanted(**{name: getattr(given, name) for name in _WANTED})
+    start, end = span(given.start, given.end, given.tz)
+    of = about(given.source, given.nlb, wanted, start=start, access=session, ip_ranges=given.ip_ranges)
+    objects = find(of.source, start, end, access=session, fields=given.fields, **of.wanted.asked())
+    held = cache.identities(cache.shelf(cache.home(given.cache), home(of.source)))
+    return of, preflight(str(of.source), objects, held, region=session.region, listed=session.calls["s3:ListObjectsV2"])
 
 
-def _looked_for(given: argparse.Namespace) -> None:
+def _looked_for(given: argparse.Namespace) -> About:
     """Say at once that there is nothing to read, or how much, before a notebook is started for it."""
-    ahead = _ahead(given)
+    of, ahead = _ahead(given)
     ahead.check(given.max_gb)
     _go_on(ahead, given)
+    return of
 
 
 def _go_on(ahead: Preflight, given: argparse.Namespace) -> None:
@@ -254,7 +278,11 @@ def _aws(given: argparse.Namespace) -> dict[str, Any]:
     """Return what `load` is told of AWS: nothing where no flag was given."""
     names = ("region", "profile", "role_arn", "external_id")
     session = {name: getattr(given, name) for name in names if getattr(given, name)}
-    chosen = {name: getattr(given, name) for name in (*_WANTED, "max_gb") if getattr(given, name) is not None}
+    chosen = {
+        name: getattr(given, name)
+        for name in (*_WANTED, "max_gb", "nlb", "ip_ranges")
+        if getattr(given, name) is not None
+    }
     return {**({"access": session} if session else {}), **chosen}
 
 

@@ -1,4 +1,7 @@
-"""The notebooks: thin, stripped, and running top to bottom on the samples and on a hostile log, with no network."""
+"""The notebooks: thin, stripped, and running top to bottom on the samples and on a hostile log, with no network.
+
+The notebook `aws` is about what only AWS knows: it is run in `tests/aws`, on a stand-in.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
     assert stripped.returncode == 0, stripped.stdout.decode()
 
 
-@each()
+@each("incident", "health_checks")
 @pytest.mark.parametrize("sample", ["incident", "ordinary", "custom"])
 def test_a_notebook_runs_on_the_samples_without_a_network(path: Path, sample: str, tmp_path: Path) -> None:
     words = said(run(path, tmp_path, f"source = fk.samples({sample!r})\ntz = 'Asia/Tokyo'"))
@@ -91,7 +94,7 @@ def test_the_incident_is_told_in_words_to_the_minute(tmp_path: Path) -> None:
     assert [moment in last for moment in ("16:09", "16:11", "16:14")] == [True] * 3
 
 
-@each()
+@each("incident", "health_checks")
 def test_a_hostile_log_stays_text_in_every_output(path: Path, tmp_path: Path) -> None:
     text = gzip.decompress(next(Path(fk.samples("incident")).rglob("*.log.gz")).read_bytes()).decode()
     header, *lines = text.splitlines()

@@ -23,7 +23,7 @@ def report(
     notebook: str | Path,
     output: str | Path,
     *,
-    source: str | Path,
+    source: str | Path | None = None,
     start: str | datetime | None = None,
     end: str | datetime | None = None,
     tz: str = "UTC",
@@ -42,7 +42,8 @@ def report(
     output
         Where the page goes; folders on the way are made, a file that is there is replaced once the page is whole.
     source, start, end, tz, cache, fields, assign
-        As for `flowkit.load`. A relative source is meant from the working directory, as everywhere.
+        As for `flowkit.load`. A relative source is meant from the working directory, as everywhere. A load balancer is
+        named among the parameters, `parameters={"aws": {"nlb": "orders"}}`; its logs are read where there is no source.
     parameters
         Further values for names that the notebook's cell tagged `parameters` sets: text, numbers, lists or dicts.
     progress
@@ -67,7 +68,9 @@ def report(
     from flowkit.reporting import kernel, page
     from flowkit.reporting import notebook as notebooks
 
-    made_from = _made_from(source, start, end, tz, assign or {})
+    nlb = _nlb(parameters or {})
+    place = f"the flow logs of {nlb}" if source is None else str(source)
+    made_from = _made_from(place, start, end, tz, assign or {}) | ({"Load balancer": nlb} if nlb else {})
     path = notebooks.find(notebook)
     book = notebooks.read(path)
     values = notebooks.settings(
@@ -82,7 +85,7 @@ def report(
 
 
 def _made_from(
-    source: str | Path, start: str | datetime | None, end: str | datetime | None, tz: str, assign: Mapping[str, str]
+    source: str, start: str | datetime | None, end: str | datetime | None, tz: str, assign: Mapping[str, str]
 ) -> dict[str, str]:
     """Return what a reader must know about the page, as it was asked for."""
     first, last = span(start, end, tz)
@@ -92,12 +95,18 @@ def _made_from(
     window = f"{begin or 'the first record'} to {until or 'the last record'}"
     said = "; ".join(f"{cluster} is {kind}" for cluster, kind in assign.items())
     return {
-        "Made from": str(source),
+        "Made from": source,
         "Window": window if moment else "everything there is",
         "Times in": shown.label if shown else tz,
         **({"Decided by hand, in the parameters": said} if said else {}),
         "flowkit": version("flowkit"),
     }
+
+
+def _nlb(parameters: Mapping[str, object]) -> str:
+    """Return the load balancer that the parameters name, "" where they name none."""
+    of_aws = parameters.get("aws")
+    return str(of_aws.get("nlb", "")) if isinstance(of_aws, Mapping) else ""
 
 
 def _writable(path: Path) -> Path:

@@ -26,7 +26,7 @@ _QUIET = (
 
 
 def prepare(
-    source: str | Path,
+    source: str | Path | None,
     folder: str | Path,
     *,
     notebook: str | Path = "incident",
@@ -54,7 +54,7 @@ def prepare(
     path = notebooks.find(notebook)
     book = notebooks.read(path)
     kept = _absolute(cache) if isinstance(cache, str | Path) else cache
-    place = _absolute(source)
+    place = None if source is None else _absolute(source)
     values = notebooks.settings(
         book, source=place, start=start, end=end, tz=tz, cache=kept, fields=fields, assign=assign, more=parameters
     )

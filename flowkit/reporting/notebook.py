@@ -60,7 +60,7 @@ def read(path: Path) -> Any:
 def settings(
     notebook: Any,
     *,
-    source: str | Path,
+    source: str | Path | None,
     start: str | datetime | None,
     end: str | datetime | None,
     tz: str,
@@ -76,7 +76,7 @@ def settings(
     """
     known = _assignments(parameter_cell(notebook).source).keys()
     values: dict[str, object] = {
-        "source": str(source),
+        "source": None if source is None else str(source),
         "start": start.isoformat() if isinstance(start, datetime) else start,
         "end": end.isoformat() if isinstance(end, datetime) else end,
         "tz": tz,

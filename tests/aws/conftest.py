@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from accounts import Account, build, session
+from flows import put
 from stand_in import stand_in
 
 from flowkit.access import Access
@@ -34,3 +35,20 @@ def account(built: Account, aws_session: None, monkeypatch: pytest.MonkeyPatch) 
     built.server.refused.clear()
     built.server.broken.clear()
     return built
+
+
+@pytest.fixture(scope="module")
+def delivered(built: Account) -> str:
+    """A bucket with the load balancer's flow logs, and others beside them."""
+    place = {"LocationConstraint": "eu-west-1"}
+    built.client("s3").create_bucket(Bucket="nlb-logs", CreateBucketConfiguration=place)
+    put(built, "nlb-logs", "fl-00000000000000001")
+    put(built, "nlb-logs", "fl-0somebodyelse")
+    return "arn:aws:s3:::nlb-logs/orders/"
+
+
+@pytest.fixture
+def logged(account: Account, delivered: str) -> Account:
+    """The account, with a flow log of the VPC to that bucket."""
+    account.server.add(account.vpc, delivered)
+    return account

@@ -13,29 +13,12 @@ from typing import Any
 import polars as pl
 import pytest
 from accounts import HOSTILE, Account
-from flows import HEADER, NOON, lines, put
+from flows import HEADER, NOON, lines
 
 import flowkit as fk
 from flowkit.errors import SourceError
 
 SPAN = {"start": NOON, "end": NOON + timedelta(minutes=20)}
-
-
-@pytest.fixture(scope="module")
-def delivered(built: Account) -> str:
-    """A bucket with the load balancer's flow logs, and others beside them."""
-    place = {"LocationConstraint": "eu-west-1"}
-    built.client("s3").create_bucket(Bucket="nlb-logs", CreateBucketConfiguration=place)
-    put(built, "nlb-logs", "fl-00000000000000001")
-    put(built, "nlb-logs", "fl-0somebodyelse")
-    return "arn:aws:s3:::nlb-logs/orders/"
-
-
-@pytest.fixture
-def logged(account: Account, delivered: str) -> Account:
-    """The account, with a flow log of the VPC."""
-    account.server.add(account.vpc, delivered)
-    return account
 
 
 @pytest.fixture
