@@ -64,7 +64,9 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
         .group_by("interface_id", "window_s", maintain_order=True)
         .agg("state")
     )
-    shown = [f"  {clean(eni or '-'):<24} {w or '?':>4} s |{_strip(states)}|" for eni, w, states in strips.iter_rows()]
+    rows = [(clean(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()]
+    wide = max(24, *(len(label) for label, *_ in rows))
+    shown = [f"  {label:<{wide}} {window or '?':>4} s |{strip}|" for label, window, strip in rows]
     minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1
     key = ", ".join(f"'{mark}' {state}" for state, mark in MARKS.items())
     head = f"coverage from {case.clock.show(bins[0])} {case.clock.label}, {minutes:g} min a mark: {key}"

@@ -42,6 +42,7 @@ def lines(case: Case) -> list[tuple[str, str]]:
     """Return the case as labelled lines."""
     return [
         ("source", case.source),
+        *_balancer(case),
         ("span", _span(case)),
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
@@ -92,6 +93,17 @@ def warnings(ledger: pl.DataFrame) -> list[str]:
         said.append(f"{_many(total['malformed'], 'malformed line')}: see case.quarantine")
     said += [f"{name}: {note}" for name, note in noted[:5]]
     return said + ([f"and {len(noted) - 5:,} more notes: see case.ledger"] if len(noted) > 5 else [])
+
+
+def _balancer(case: Case) -> list[tuple[str, str]]:
+    """Return the load balancer that was named, and how much its flow logs cannot tell."""
+    if not case.context:
+        return []
+    gaps = len(case.context.missing)
+    warned = f"; its flow logs lack {_many(gaps, 'thing')}: see case.context.missing" if gaps else ""
+    targets = sum(len(group.targets) for group in case.context.target_groups)
+    of = f"{_many(len(case.context.interfaces), 'interface')}, {_many(targets, 'target')}"
+    return [("load balancer", f"{case.context.name}: {of}{warned}")]
 
 
 def _span(case: Case) -> str:

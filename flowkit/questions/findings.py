@@ -18,6 +18,8 @@ from flowkit.questions.stories import counted as _count
 from flowkit.questions.stories import felt, story, verdict
 from flowkit.questions.stories import moment as _time
 
+_MOST_GAPS = 5
+
 
 @dataclass(frozen=True, repr=False)
 class Findings:
@@ -122,6 +124,8 @@ def _missing(case: Case) -> Iterator[str]:
         for state, bins, interfaces in lost.iter_rows():
             place = f"{_count(bins * minutes, 'minute')} in all on {_count(interfaces, 'interface')}"
             yield f"{_SILENCE[state]} for {place}."
+    if balancer := case.context:
+        yield from (f"Of the flow logs of {balancer.name}: {gap}." for gap in balancer.missing[:_MOST_GAPS])
     yield (
         "Flow logs cannot show payload, processes or who spoke first within a window; "
         "what is not in them may still have happened."

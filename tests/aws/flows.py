@@ -20,7 +20,7 @@ HEADER = (
 NODES, TARGETS = ("10.0.1.10", "10.0.2.10", "10.0.3.10"), ("10.0.1.101", "10.0.2.102")
 
 
-def lines(account: Account) -> Iterator[str]:
+def lines(account: Account, start: datetime = NOON) -> Iterator[str]:
     """Yield the records of each node: a check of each target every ten seconds, and a client a minute."""
     port = 20_000
     for minute in range(MINUTES):
@@ -29,11 +29,11 @@ def lines(account: Account) -> Iterator[str]:
                 refused = target == TARGETS[1] and minute >= STOPS
                 for second in range(0, 60, 10):
                     port += 2
-                    at = NOON + timedelta(minutes=minute, seconds=second)
+                    at = start + timedelta(minutes=minute, seconds=second)
                     yield from _check(eni, (node, target, port), at, refused=refused)
-            yield from _service(eni, node, TARGETS[0], 50_000 + minute, NOON + timedelta(minutes=minute))
+            yield from _service(eni, node, TARGETS[0], 50_000 + minute, start + timedelta(minutes=minute))
         yield _line(
-            "eni-0somebodyelse", "10.0.7.1", "10.0.7.2", 40_000, 5432, 20, 9_000, NOON + timedelta(minutes=minute)
+            "eni-0somebodyelse", "10.0.7.1", "10.0.7.2", 40_000, 5432, 20, 9_000, start + timedelta(minutes=minute)
         )
 
 
@@ -64,5 +64,5 @@ def _service(eni: str, node: str, target: str, port: int, at: datetime) -> Itera
 
 def _line(eni: str, *rest: Any) -> str:
     src, dst, srcport, dstport, packets, size, at = rest
-    start = int(at.timestamp())
-    return f"2 123456789012 {eni} {src} {dst} {srcport} {dstport} 6 {packets} {size} {start} {start + 5} ACCEPT OK"
+    first = int(at.timestamp())
+    return f"2 123456789012 {eni} {src} {dst} {srcport} {dstport} 6 {packets} {size} {first} {first + 5} ACCEPT OK"

@@ -6,7 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +109,31 @@ def test_only_what_is_its_own_is_asked_for(logged: Account, cache_folder: Path) 
         events.unregister("before-call.s3.GetObject", unique_id="fetched")
     assert len(fetched) == 4
     assert all("fl-00000000000000001" in path for path in fetched)
+
+
+def test_what_the_flow_logs_lack_is_said_with_the_findings_and_in_the_case(case: fk.Case) -> None:
+    assert "Of the flow logs of orders: fl-00000000000000001: without tcp-flags" in repr(fk.findings(case))
+    assert "orders: 3 interfaces, 3 targets; its flow logs lack" in repr(case)
+
+
+def test_flow_logs_in_cloudwatch_are_read_from_the_streams_of_its_own_interfaces(
+    account: Account, cache_folder: Path
+) -> None:
+    """Of the last hour, because CloudWatch Logs takes nothing that is older than two weeks."""
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
+    logs, fields = account.client("logs"), " ".join(f"${{{name}}}" for name in HEADER.split())
+    logs.create_log_group(logGroupName="/vpc/orders")
+    held: dict[str, list[str]] = {}
+    for line in lines(account, start):
+        held.setdefault(line.split()[2], []).append(line)
+    for eni, rows in held.items():
+        rows.sort(key=lambda row: row.split()[10])
+        logs.create_log_stream(logGroupName="/vpc/orders", logStreamName=f"{eni}-all")
+        events = [{"timestamp": int(row.split()[10]) * 1000, "message": row} for row in rows]
+        logs.put_log_events(logGroupName="/vpc/orders", logStreamName=f"{eni}-all", logEvents=events)
+    group = "arn:aws:logs:eu-west-1:123456789012:log-group:/vpc/orders:*"
+    account.server.add(account.vpc, group, logFormat=fields)
+    span = {"start": start, "end": start + timedelta(minutes=20)}
+    case = fk.load(nlb="orders", cache=cache_folder, access=account.access, **span)
+    assert case.source == "cwl:/vpc/orders"
+    assert case.facts["flows"] == 3 * 20 * (2 * 6 + 1) * 2
