@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_NOTEBOOK = "a notebook of flowkit's, incident or health_checks, or the path of your own (incident)"
+_NOTEBOOK = "a notebook of flowkit's, incident, health_checks or aws, or the path of your own (incident)"
 
 
 _SOURCE = (

@@ -380,7 +380,7 @@ class TestLab:
 
 
 def test_the_notebooks_flowkit_brings_take_parameters_and_hold_no_outputs() -> None:
-    assert list(shipped()) == ["health_checks", "incident"]
+    assert list(shipped()) == ["aws", "health_checks", "incident"]
     for path in shipped().values():
         notebook = read(path)
         fill(notebook, {"source": "x"})

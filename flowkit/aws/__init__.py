@@ -22,7 +22,6 @@ from flowkit.aws.model import FlowLog, Group, Interface, Listener, LoadBalancer,
 from flowkit.aws.plan import Outcome, Plan
 
 __all__ = [
-    "Access",
     "FlowLog",
     "Group",
     "Interface",

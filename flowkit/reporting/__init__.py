@@ -38,7 +38,7 @@ def report(
     Parameters
     ----------
     notebook
-        The path of an .ipynb file, or the name of one that flowkit brings: "incident" or "health_checks".
+        The path of an .ipynb file, or the name of one that flowkit brings: "incident", "health_checks" or "aws".
     output
         Where the page goes; folders on the way are made, a file that is there is replaced once the page is whole.
     source, start, end, tz, cache, fields, assign

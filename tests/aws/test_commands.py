@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from accounts import Account
 
+import flowkit as fk
 from flowkit import aws
 from flowkit.access import Access
 from flowkit.cli import main
@@ -104,11 +105,14 @@ def recorded(access: Access) -> Iterator[set[str]]:
         each.unregister("before-call", unique_id="recorded")
 
 
-def test_each_command_takes_the_rights_that_the_readme_lists(account: Account) -> None:
-    to, access = "s3://flow-logs/rights", account.access
+def test_each_command_takes_the_rights_that_the_readme_lists(logged: Account, tmp_path: Path) -> None:
+    to, access = "s3://flow-logs/rights", logged.access
     with recorded(access) as made:
         aws.load_balancer("orders", access)
     assert made == listed("nlb")
+    with recorded(access) as made:
+        fk.load(nlb="orders", cache=tmp_path, access=access, start="2026-05-14 12:00", end="2026-05-14 12:20")
+    assert made == listed("nlb") | {"s3:ListObjectsV2", "s3:GetObject"}
     with recorded(access) as made:
         plan = aws.enable("orders", to=to, access=access)
     assert made == listed("enable")
