@@ -61,7 +61,7 @@ def test_what_is_assigned_by_hand_is_in_the_words_of_check(
     assert "Decided by hand, not by the evidence: port 80, payload 130 B is service." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"], ["nlb"], ["enable"], ["cache"]])
+@pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"], ["plan"], ["nlb"], ["enable"], ["cache"]])
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     script = (
         "import sys; from flowkit.cli import main\n"

@@ -75,7 +75,7 @@ class Preflight:
 
     def line(self) -> str:
         """Return the whole in one line."""
-        there = f", {self.kept:,} more are kept from before" if self.kept else ""
+        there = f" ({self.kept:,} more kept from before)" if self.kept else ""
         price = f"; AWS charges about {prices.dollars(self.dollars)}, an estimate" if self.charges else ""
         return (
             f"{self.source}: {self.objects:,} {self._unit} to read, {self._size}{there}, "
@@ -141,7 +141,7 @@ def preflight(
     )
 
 
-BUCKET = ("s3:ListBucket", "s3:GetObject", "kms:Decrypt where the objects are encrypted with a key of your own")
+BUCKET = ("s3:ListBucket", "s3:GetObject (kms:Decrypt where a key of your own encrypts the objects)")
 """What reading a bucket takes."""
 
 
