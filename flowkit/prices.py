@@ -44,6 +44,6 @@ def dollars(amount: float) -> str:
     """Return an estimate as a person says it.
 
     >>> dollars(0.00004), dollars(0.034), dollars(12.3456)
-    ('less than $0.01', '$0.03', '$12.35')
+    ('less than $0.01', 'about $0.03', 'about $12.35')
     """
-    return "less than $0.01" if amount < 0.01 else f"${amount:,.2f}"
+    return "less than $0.01" if amount < 0.01 else f"about ${amount:,.2f}"

@@ -42,7 +42,7 @@ def test_the_plan_says_objects_bytes_flows_time_and_charges() -> None:
         "  AWS charges  about $0.18",
         "               9 LIST requests, at the price in us-east-1: less than $0.01",
         "               1,000 GET requests, at the price in us-east-1: less than $0.01",
-        "               2.0 GB out of AWS (nothing to a machine in the region), at the price in us-east-1: $0.18",
+        "               2.0 GB out of AWS (nothing to a machine in the region), at the price in us-east-1: about $0.18",
         "  prices       noted 2026-11-25 from texts of third parties, not AWS's own price pages: estimates",
         "  permissions  s3:ListBucket, s3:GetObject (kms:Decrypt where a key of your own encrypts the objects)",
     ]

@@ -76,7 +76,7 @@ class Preflight:
     def line(self) -> str:
         """Return the whole in one line."""
         there = f" ({self.kept:,} more kept from before)" if self.kept else ""
-        price = f"; AWS charges about {prices.dollars(self.dollars)}, an estimate" if self.charges else ""
+        price = f"; AWS charges {prices.dollars(self.dollars)}, an estimate" if self.charges else ""
         return (
             f"{self.source}: {self.objects:,} {self._unit} to read, {self._size}{there}, "
             f"{between(*self.flows)} flows, about {duration(self.seconds)}{price}"
@@ -93,7 +93,7 @@ class Preflight:
             ("time", f"about {duration(self.seconds)}, at {assumed}"),
         ]
         if self.charges:
-            rows.append(("AWS charges", f"about {prices.dollars(self.dollars)}"))
+            rows.append(("AWS charges", prices.dollars(self.dollars)))
             rows += [("", f"{words}: {prices.dollars(amount)}") for words, amount in self.charges]
             rows.append(("prices", f"noted {prices.NOTED} from {prices.SOURCE}: estimates"))
         if self.permissions:
