@@ -365,7 +365,9 @@ def test_of_many_interfaces_those_with_gaps_are_drawn_and_the_others_counted() -
 def test_target_health_says_which_target_failed_and_when() -> None:
     healthy = health_table("10.0.0.3:80").with_columns(answered=pl.lit(6), refused=pl.lit(0), unreachable=pl.lit(0))
     figure = charts.target_health(pl.concat([healthy, health_table()], how="vertical_relaxed"), tz="Asia/Tokyo")
-    assert figure.title == "Target health: 1 of 2 targets failed checks: 10.0.0.2:80, 09:01 to 09:03"
+    assert figure.title == (
+        "10.0.0.2:80 refused or left unanswered 14 of 30 checks, 09:01 to 09:03; 1 other target failed none"
+    )
     assert (
         "10.0.0.2:80 · 14 of 30 checks failed · line: service, up to 40; "
         "refused 8 times, 09:01 to 09:02; unreachable 6 times, 09:02 to 09:03." in figure.alt
@@ -377,9 +379,17 @@ def test_target_health_sums_the_checkers_and_counts_the_service_once() -> None:
     assert [(row["n_refused"], row["n_service"]) for row in rows] == [(8, 10)]
 
 
+def test_service_that_failed_is_marked_and_counted() -> None:
+    lost = health_table().with_columns(service_failed=pl.Series([0, 4, 0] * 2))
+    figure = charts.target_health(lost)
+    (label,) = (row["label"] for row in values(figure) if "label" in row)
+    assert label.endswith("service, up to 40, ▲ 4 failed")
+    assert [row["lost"] for row in values(figure) if "lost" in row] == [0, 4, 0]
+
+
 def test_target_health_without_a_failure_says_so() -> None:
     figure = charts.target_health(health_table().filter(pl.col("refused") + pl.col("unreachable") == 0))
-    assert figure.title == "Target health: 1 target, no check failed"
+    assert figure.title == "1 target answered 12 health checks"
 
 
 NAMES = Names([Name("10.0.0.1", "api-1"), Name("198.51.100.7", "scanner"), Name("eni-a", "orders eu-west-1a")])

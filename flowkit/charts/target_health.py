@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,12 +12,17 @@ from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, 
 from flowkit.names import Names
 from flowkit.times import Clock
 
-if TYPE_CHECKING:
-    pass
-
 _STATES = ("answered", "slow", "refused", "unreachable")
-_FAILED = ("refused", "unreachable")
-_TIPS = {"target": "target", "when": "time", **{f"n_{state}": state for state in _STATES}, "n_service": "service"}
+_FAILED = {"refused": "refused", "unreachable": "left unanswered", "slow": "was late with"}
+"""What fails a check, and the words for it, the plainest first."""
+
+_TIPS = {
+    "target": "target",
+    "when": "time",
+    **{f"n_{state}": state for state in _STATES},
+    "n_service": "service",
+    "n_service_failed": "service that failed",
+}
 _ROW = 112
 
 # How much of its bin a bar fills: a failure is thinner, so that it is seen without its colour.
@@ -43,7 +47,7 @@ def target_health(
     >>> from datetime import UTC, datetime
     >>> table = {"target": ["10.0.0.2:80"], "time": [datetime(2026, 5, 14, tzinfo=UTC)], "answered": 2, "refused": 10}
     >>> target_health(pl.DataFrame({**table, "slow": 0, "unreachable": 0, "service": 7})).title
-    'Target health: 1 of 1 target failed checks: 10.0.0.2:80, 00:00 to 00:01'
+    '10.0.0.2:80 refused 10 of 12 checks, 00:00 to 00:01'
     """
     frame = collected(table, "target", "time", *_STATES, "service", names=names)
     at = clock_of(frame["time"], tz)
@@ -56,9 +60,11 @@ def target_health(
 
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:
     counts = [pl.col(name).cast(pl.Int64).sum() for name in _STATES]
-    service = pl.col("service").cast(pl.Int64).max()  # the target's, said again for each of its checkers
-    summed = frame.group_by("target", "time").agg(*counts, service)
-    failed, checks = pl.sum_horizontal(_FAILED), pl.sum_horizontal(_STATES)
+    broken = pl.col("service_failed") if "service_failed" in frame.columns else pl.lit(0).alias("service_failed")
+    # The target's own, said again for each of its checkers.
+    service = [count.cast(pl.Int64).max() for count in (pl.col("service"), broken)]
+    summed = frame.group_by("target", "time").agg(*counts, *service)
+    failed, checks = pl.sum_horizontal(list(_FAILED)), pl.sum_horizontal(_STATES)
     return summed.with_columns(failed=failed, checks=checks).sort("target", "time")
 
 
@@ -86,17 +92,26 @@ class _Health:
 
     @property
     def title(self) -> str:
-        failing = self.summed.filter(pl.col("failed") > 0)["target"].n_unique()
+        totals = self.summed.group_by("target").agg(pl.col("failed", "checks").sum())
+        failing = totals.filter(pl.col("failed") > 0).height
         if not failing:
-            return f"Target health: {words.count(self.number, 'target')}, no check failed"
-        worst = f"{words.name(self.targets[0])}, {self.span(self.targets[0], 'failed')}"
-        return f"Target health: {failing} of {words.count(self.number, 'target')} failed checks: {worst}" + (
-            f", and {failing - 1} more" if failing > 1 else ""
-        )
+            checks = words.count(int(totals["checks"].sum()), "health check")
+            return f"{words.count(self.number, 'target')} answered {checks}"
+        worst = self.targets[0]
+        own = self.own(worst)
+        did = " or ".join(word for state, word in _FAILED.items() if own[state].sum())
+        failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
+        checks = f"{failed:,} of {checks}" if failed < own["checks"].sum() else f"all {checks}"
+        return f"{words.name(worst)} {did} {checks}, {self.span(worst, 'failed')}{self._rest(failing)}"
+
+    def _rest(self, failing: int) -> str:
+        others = self.number - failing
+        more = f"; {words.count(failing - 1, 'other target')} failed checks too" if failing > 1 else ""
+        return more or (f"; {words.count(others, 'other target')} failed none" if others else "")
 
     @property
     def spoken(self) -> str:
-        each = f"Bars of health checks in each {words.lasting(self.width)} and a line of service connections"
+        each = f"Bars of health checks in each {words.lasting(self.width)} and a line of service flows"
         rows = [f"{self.details(target)}." for target in self.targets]
         return " ".join((f"{each}, for {words.count(self.number, 'target')}, {self.at.label}.", *rows))
 
@@ -112,7 +127,9 @@ class _Health:
         own = self.own(target)
         failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
         said = f"{failed:,} of {checks} failed" if failed else f"{checks}, none failed"
-        return f"{words.name(target)} · {said} · line: service, up to {max(own['service'].to_list()):,}"
+        lost = int(own["service_failed"].sum())
+        broken = f", ▲ {lost:,} failed" if lost else ""
+        return f"{words.name(target)} · {said} · line: service, up to {max(own['service'].to_list()):,}{broken}"
 
     def span(self, target: str, column: str) -> str:
         """Return between which times a target's count is not 0."""
@@ -126,7 +143,8 @@ def _chart(health: _Health) -> style.Drawing:
     import altair as alt
 
     rows = len(health.targets)
-    note = f"checks (bars) and service connections (line) in {words.each(health.width)}"
+    lost = ", ▲ where some failed" if health.summed["service_failed"].sum() else ""
+    note = f"checks (bars) and service flows (line{lost}) in {words.each(health.width)}"
     axis = style.time_axis(health.at.label, note, health.left_out)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(health)
@@ -138,6 +156,9 @@ def _chart(health: _Health) -> style.Drawing:
     return alt.layer(
         line.mark_area(color=blue, opacity=0.15).encode(x=x, y=y, y2="foot", detail="target:N"),
         marked.encode(x=x, y=y, detail="target:N", tooltip=tips),
+        line.transform_filter("datum.lost > 0")
+        .mark_point(shape="triangle-up", filled=True, size=60, opacity=1, color=style.COLOURS["health"]["unreachable"])
+        .encode(x=x, y=y, tooltip=tips),
         bars.encode(x=x, x2="until", y=y, y2="foot", color=style.colour("health", _states(health)), tooltip=tips),
         style.labels([health.label(target) for target in health.targets], at=0.13),
     )
@@ -153,7 +174,7 @@ def _placed(health: _Health) -> pl.DataFrame:
     place = {target: float(row) for row, target in enumerate(health.targets)}
     drawn_rows = health.summed.filter(pl.col("target").is_in(health.targets))
     return drawn_rows.with_columns(
-        *(pl.col(name).alias(f"n_{name}") for name in (*_STATES, "service")),
+        *(pl.col(name).alias(f"n_{name}") for name in (*_STATES, "service", "service_failed")),
         row=pl.col("target").replace_strict(place, return_dtype=pl.Float64),
         target=words.column(drawn_rows["target"], words.name),
         when=words.column(drawn_rows["time"], lambda t: words.during(t, health.width, health.at)),
@@ -183,5 +204,5 @@ def _line(placed: pl.DataFrame, health: _Health) -> pl.DataFrame:
     return (
         placed.with_columns(foot=pl.col("row") + 0.52, time=pl.col("time") + health.width * 0.46)
         .with_columns(drawn("time", health.at), top=pl.col("foot") - pl.col("service") * scale)
-        .select("time", "top", "foot", *_TIPS)
+        .select("time", "top", "foot", *_TIPS, lost="service_failed")
     )
