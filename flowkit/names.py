@@ -127,7 +127,7 @@ class Names:
     def _by_address(self) -> dict[str, list[Name]]:
         found: dict[str, list[Name]] = {}
         for entry in self.entries:
-            found.setdefault(_canonical(entry.address), []).append(entry)
+            found.setdefault(_canonical(entry.address), []).append(replace(entry, name=_clean(entry.name)))
         return found
 
     def of(self, value: str, first: datetime | None = None, last: datetime | None = None) -> str | None:
@@ -137,7 +137,7 @@ class Names:
         """
         address = _canonical(_bare(value))
         start, end = (first, last) if first or last else self.span
-        known = [_clean(entry.name) for entry in self._by_address.get(address, []) if entry.holds(start, end)]
+        known = [entry.name for entry in self._by_address.get(address, ()) if entry.holds(start, end)]
         return " or ".join(dict.fromkeys(known)) or self.ranges.of(address)
 
     def label(self, value: str, first: datetime | None = None, last: datetime | None = None) -> str:

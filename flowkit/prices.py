@@ -25,6 +25,9 @@ PRICES: Mapping[tuple[str, str], float] = MappingProxyType(
         ("transfer", "us-east-1"): 0.09,  # a GB out of AWS, of the first 10 TB a month; nothing within the region
         ("insights", "us-east-1"): 0.005,  # a GB that Logs Insights scans
         ("insights", "ap-northeast-1"): 0.0076,
+        ("delivery", "us-east-1"): 0.25,  # a GB of flow logs written to S3, of the first 10 TB a month
+        ("delivery", "ap-northeast-1"): 0.38,
+        ("parquet", "ap-northeast-1"): 0.056,  # a GB turned into Parquet on top; not known for other regions
     }
 )
 """US dollars by (what, region)."""

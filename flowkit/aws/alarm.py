@@ -36,7 +36,7 @@ def reject_alarm(balancer: LoadBalancer, *, threshold: int = 100, topic: str = "
         "RejectFilter": _filter(balancer, group, fields),
         "RejectAlarm": _alarm(balancer, threshold, topic),
     }
-    said = f"flowkit: alarm on flows that {balancer.name} or a network ACL before it rejects"
+    said = f"flowkit: an alarm on flows that are rejected at the interfaces of {balancer.name}"
     return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Description": said, "Resources": resources}, indent=2)
 
 

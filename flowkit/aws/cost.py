@@ -6,19 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flowkit import prices
 from flowkit.access import Access, told
 from flowkit.aws.model import LoadBalancer
 
 DAYS = 7
 MINUTES = 30 * 24 * 60
 """Minutes in the month that is reckoned with."""
-
-PRICES_OF = "2026-11, from published texts of third parties; AWS's own page (CloudWatch pricing, Vended Logs) decides"
-PRICES = {"us-east-1": 0.25, "ap-northeast-1": 0.38}
-"""US dollars for a GB of flow logs delivered to S3, in the first 10 TB of a month, by region."""
-
-PARQUET = {"ap-northeast-1": 0.056}
-"""US dollars on top for a GB turned into Parquet."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +50,14 @@ class Estimate:
             f"minute + {_round(self.active)} open in each window of {self.interval_s} s) + 2 × {_round(self.checks)} "
             f"health checks a minute = {_round(self.records)} records a minute of {self.line} bytes"
         )
-        per = PRICES.get(region, PRICES["us-east-1"])
-        where = region if region in PRICES else f"us-east-1, as {region} is not in flowkit's table"
+        each, place = prices.price("delivery", region)
         yield (
-            f"about ${_round(self.gigabytes * per)} a month for delivery to S3 at ${per} a GB ({where}; {PRICES_OF}), "
-            "plus the storage in your bucket"
+            f"about {prices.dollars(self.gigabytes * each)} a month for delivery to S3, at ${each} a GB in {place} "
+            f"(noted {prices.NOTED} from {prices.SOURCE}), plus the storage in your bucket"
         )
         if parquet:
-            more = PARQUET.get(region)
-            said = (
-                f"about ${_round(self.gigabytes * more)} at ${more} a GB" if more else "how much flowkit does not know"
-            )
+            more = prices.PRICES.get(("parquet", region))
+            said = f"about {prices.dollars(self.gigabytes * more)}" if more else "how much flowkit does not know"
             yield f"AWS charges for the conversion to Parquet on top: {said}"
 
 

@@ -209,7 +209,8 @@ def _created(access: Access, balancer: LoadBalancer, call: Call, answer: Mapping
             lines.append(("FAILED", bad[-1]))
         else:
             lines.append(("made", f"{eni} {zones[eni]}: {made.get(eni, 'a flow log')}"))
-    return Outcome(tuple(lines), tuple(bad))
+    soon = [("note", "the first records take ten minutes or more to arrive")] if ids else []
+    return Outcome((*lines, *soon), tuple(bad))
 
 
 def _deleted(call: Call, answer: Mapping[str, Any]) -> Outcome:

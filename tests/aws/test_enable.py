@@ -38,7 +38,7 @@ def test_the_plan_shows_everything_and_changes_nothing(account: Account, bucket:
     assert "the bucket has no policy" in said
     # 4 × (1,000 + 400) + 2 × 3 nodes × 3 targets × 6 checks = 5,708 records a minute, of 161 bytes.
     assert "about 40 GB of records a month at most, an estimate" in said
-    assert "about $9.9 a month" in said
+    assert "about $9.93 a month for delivery to S3, at $0.25 a GB in us-east-1" in said
     assert "ec2:CreateFlowLogs" in said
     assert account.server.flow_logs == []
 

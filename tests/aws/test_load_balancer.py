@@ -12,6 +12,7 @@ import pytest
 from accounts import HOSTILE, Account
 
 from flowkit import aws
+from flowkit.aws import answers
 from flowkit.aws.missing import best, missing
 from flowkit.aws.model import FlowLog, Interface, LoadBalancer
 from flowkit.aws.recommended import WHY
@@ -219,3 +220,33 @@ def test_the_flow_logs_to_read_are_those_that_are_delivered_cover_most_and_tell_
     apart = [log(f"fl-{eni}", covers=(eni,), destination="s3://apart") for eni in ("eni-a", "eni-b", "eni-c")]
     assert [one.id for one in best(logged(failing, partial, coarse, *apart))] == ["fl-eni-a", "fl-eni-b", "fl-eni-c"]
     assert best(logged()) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "kind"),
+    [
+        ({"Description": "ELB app/web/50dc6c495c0c9188", "AvailabilityZone": "a"}, "ALB web a", "load balancer"),
+        ({"Description": "Interface for NAT Gateway nat-0a1b"}, "nat-0a1b", "NAT gateway"),
+        ({"Description": "VPC Endpoint Interface vpce-0a1b"}, "vpce-0a1b", "VPC endpoint"),
+        (
+            {"Description": "AWS Lambda VPC ENI-resize-ab-30bb1fd5-e726-4d80-9ff2-52fd62cd548c"},
+            "lambda resize-ab",
+            "Lambda function",
+        ),
+        ({"Description": "Amazon EKS prod"}, "EKS prod", "EKS control plane"),
+        ({"Description": "arn:aws:ecs:eu-west-1:1:attachment/0a1b"}, "ECS task", "ECS task"),
+        (
+            {"TagSet": [{"Key": "aws:ecs:clusterName", "Value": "c"}, {"Key": "aws:ecs:serviceName", "Value": "s"}]},
+            "c/s",
+            "ECS task",
+        ),
+        ({"Attachment": {"InstanceId": "i-0a1b"}}, "i-0a1b", "instance"),
+        ({"TagSet": [{"Key": "Name", "Value": "bastion"}]}, "bastion", "interface"),
+    ],
+)
+def test_what_an_interface_belongs_to_is_read_off_what_its_maker_wrote(
+    facts: dict[str, object], name: str, kind: str
+) -> None:
+    answer = {"NetworkInterfaceId": "eni-1", "PrivateIpAddress": "10.0.0.1", **facts}
+    known = {entry.address: (entry.name, entry.kind) for entry in answers.names([answer], {}, [], {})}
+    assert known == {"eni-1": (name, kind), "10.0.0.1": (name, kind)}

@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,14 @@ def test_only_what_is_its_own_is_asked_for(logged: Account, cache_folder: Path) 
 def test_what_the_flow_logs_lack_is_said_with_the_findings_and_in_the_case(case: fk.Case) -> None:
     assert "Of the flow logs of orders: fl-00000000000000001: without tcp-flags" in repr(fk.findings(case))
     assert "orders: 3 interfaces, 3 targets; its flow logs lack" in repr(case)
+
+
+def test_a_flow_log_made_within_the_span_says_since_when(case: fk.Case) -> None:
+    assert case.context
+    (log,) = case.context.flow_logs
+    made = replace(log, created=NOON + timedelta(minutes=5))
+    later = replace(case, context=replace(case.context, flow_logs=(made,)))
+    assert "The flow logs of orders were made at 12:05:00: before that nothing was logged." in repr(fk.findings(later))
 
 
 def test_flow_logs_in_cloudwatch_are_read_from_the_streams_of_its_own_interfaces(
