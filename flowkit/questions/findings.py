@@ -127,7 +127,8 @@ def _missing(case: Case) -> Iterator[str]:
     if balancer := case.context:
         late = [log.created for log in balancer.flow_logs if log.covers and log.created]
         if late and min(late) > case.start:
-            yield f"The flow logs of {balancer.name} were made at {_time(min(late), case)}: before that nothing was logged."
+            made = _time(min(late), case)
+            yield f"The flow logs of {balancer.name} were made at {made}: before that nothing was logged."
         yield from (f"Of the flow logs of {balancer.name}: {gap}." for gap in balancer.missing[:_MOST_GAPS])
     yield (
         "Flow logs cannot show payload, processes or who spoke first within a window; "
