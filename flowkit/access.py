@@ -169,9 +169,9 @@ def told(doing: str, permission: str = "") -> Iterator[None]:
     except FlowkitError:
         raise
     except ClientError as error:
-        raise AwsError(_answered(error, doing, permission)) from None
+        raise AwsError(_answered(error, clean(doing), permission)) from None
     except (BotoCoreError, Boto3Error) as error:
-        raise AwsError(_failed(error, doing)) from None
+        raise AwsError(_failed(error, clean(doing))) from None
 
 
 _SIGN_IN = "sign in again (for example  aws sso login) and repeat; what was fetched so far is kept"
@@ -203,7 +203,7 @@ _ANSWERS = {
 
 def _answered(error: Any, doing: str, permission: str) -> str:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    message = _clean(str(error.response.get("Error", {}).get("Message", "")))
+    message = clean(str(error.response.get("Error", {}).get("Message", "")))
     asked = re.search(r"to perform:? ([a-z0-9-]+:\w+)", message) or re.search(r"\b(kms:\w+)", message)
     right = asked[1] if asked else permission
     if re.match("KMS", code, re.IGNORECASE) or right.startswith("kms:"):
@@ -216,7 +216,7 @@ def _answered(error: Any, doing: str, permission: str) -> str:
     for codes, sentence in _ANSWERS.items():
         if re.match(codes, code):
             return sentence.format(doing=doing)
-    return f"AWS answered {_clean(code) or 'an error'} to {doing}: {message or 'without a word of why'}"
+    return f"AWS answered {clean(code) or 'an error'} to {doing}: {message or 'without a word of why'}"
 
 
 _FAILURES = {
@@ -241,12 +241,16 @@ _FAILURES = {
 def _failed(error: Exception, doing: str) -> str:
     family = {kind.__name__ for kind in type(error).__mro__}
     sentence = next(words for kinds, words in _FAILURES.items() if family & set(kinds.split()))
-    return sentence.format(doing=doing, error=_clean(str(error)))
+    return sentence.format(doing=doing, error=clean(str(error)))
 
 
-def _clean(text: str) -> str:
-    """Return foreign words as one short printable line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:400]
+def clean(text: str) -> str:
+    r"""Return foreign words, such as a key or what AWS says, as one printable line of no great length.
+
+    >>> clean("s3://logs/\x1b[31m odd\nkey")
+    's3://logs/ [31m odd key'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:1200]
 
 
 def _capital(words: str) -> str:

@@ -243,3 +243,22 @@ def test_records_of_the_wanted_interfaces_only(aws: Access, cache_folder: Path) 
     assert set(seen) == {"eni-1", "eni-3"}
     case = fk.load(f"s3://{BUCKET}/net", cache=cache_folder, **wanted)
     assert case.facts["interfaces"] == 2
+
+
+def test_what_is_no_flow_log_is_named_and_not_fetched_again(noon: Path, aws: Access, cache_folder: Path) -> None:
+    calls = Calls(aws, "s3")
+    first = fk.load(f"s3://{BUCKET}/net", access=aws, cache=cache_folder)
+    fetched = len(calls.of("GetObject"))
+    again = fk.load(f"s3://{BUCKET}/net", access=aws, cache=cache_folder)
+    assert len(calls.of("GetObject")) == fetched == first.ledger.height
+    assert again.ledger.equals(first.ledger)
+    assert first.ledger.filter(pl.col("format") == "not read")["object"].str.ends_with("readme.txt").to_list() == [True]
+
+
+def test_names_of_keys_are_never_paths_and_a_malformed_line_is_told_by_its_key(aws: Access, cache_folder: Path) -> None:
+    key = "net/..odd/..\x1b[31m <b>odd.log"
+    fill([key], gzip.decompress(flows_of(NOON, 3)) + b"no record\n")
+    with pytest.warns(UserWarning, match=r"1 malformed lines left out, the first of them line 5 of \.\.odd/\.\."):
+        assert fk.scan(f"s3://{BUCKET}/net/", access=aws).collect().height == 3
+    case = fk.load(f"s3://{BUCKET}/net/", access=aws, cache=cache_folder)
+    assert case.quarantine.row(0)[:2] == (key.removeprefix("net/"), 5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,10 +40,14 @@ def read_from_aws(
     is kept: the next load goes on from there.
     """
     names = parse_fields(fields) if fields else None
-    used, fresh = _held(place, objects, names)
+    used, new = _held(place, objects, names)
+    strange = _remembered(place, names)
+    fresh = [o for o in new if o.identity not in strange]
     first = None if said or ahead.small else ahead.line()
     progress = Progress("fetching and reading flow logs", first=first)
     made, others, broken = _fetch(place, fresh, names, access, progress)
+    _remember(place, names, others)
+    others += [(o, strange[o.identity]) for o in new if o.identity in strange]
     read = [*used, *made]
     what = sure(source, Plan(_groups(read, objects, names), tuple(others)) if read else Plan((), (*others, *broken)))
     return what, read, broken
@@ -60,6 +66,28 @@ def _held(place: Path, objects: Sequence[Object], names: Sequence[str] | None) -
         else:
             fresh.append(o)
     return list(used.values()), fresh
+
+
+def _remembered(place: Path, names: Sequence[str] | None) -> dict[str, str]:
+    """Return the identities of objects found to be no flow logs within the last day or so, and why they are none."""
+    found: dict[str, str] = {}
+    for path in place.glob(f"*{OTHERS}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            said = json.loads(path.read_text("utf-8"))
+            found |= said["others"] if said["fields"] == (list(names) if names else None) else {}
+    return found
+
+
+def _remember(place: Path, names: Sequence[str] | None, others: Broken) -> None:
+    if others:
+        told = {"fields": list(names) if names else None, "others": {o.identity: why for o, why in others}}
+        with store.told(place):
+            path = place / f"{store.fresh('not-flow-logs')}{OTHERS}"
+            store.put(path, lambda new: new.write_text(json.dumps(told), "utf-8"))
+
+
+OTHERS = ".others"
+"""The end of the files' names that hold what is no flow log; they are swept from the shelf after a day."""
 
 
 def _fits(part: Part, i: int, names: Sequence[str] | None) -> bool:

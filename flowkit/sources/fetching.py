@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from flowkit.access import Access
+from flowkit.access import Access, clean
 from flowkit.errors import CacheError
 from flowkit.sources import cloudwatch, s3
 from flowkit.sources.cloudwatch import Slice
@@ -87,6 +87,7 @@ def _fetch(o: Object, target: Path, access: Access, come: list[int]) -> Object:
         else:
             s3.fetch(o, target, access)
     except OSError as error:
-        raise CacheError(f"{o.path} cannot be kept in {target.parent}: {error.strerror or error}") from None
+        why = error.strerror or error
+        raise CacheError(clean(f"{o.path} cannot be kept in {target.parent}: {why}")) from None
     come.append(o.size)
     return replace(o, path=str(target), size=target.stat().st_size)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from flowkit.access import Access, told
+from flowkit.access import Access, clean, told
 from flowkit.errors import SourceError
 from flowkit.sources.objects import Object, slot_of
 from flowkit.sources.only import Only
@@ -138,4 +138,4 @@ def _some(names: Iterable[str], most: int = 6) -> str:
     every = sorted(set(names))
     shown = every if len(every) <= most else [*islice(every, most - 1), f"… {every[-1]}"]
     total = f" ({len(every):,} in all)" if len(every) > most else ""
-    return ", ".join("".join(c if c.isprintable() else "?" for c in name) for name in shown) + total
+    return ", ".join(map(clean, shown)) + total

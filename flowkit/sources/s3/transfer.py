@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flowkit.access import Access, told
+from flowkit.access import Access, clean, told
 from flowkit.errors import AwsError
 from flowkit.sources.objects import Object
 from flowkit.sources.s3.listing import split
@@ -49,7 +49,8 @@ def fetch(o: Object, target: Path, access: Access) -> None:
             break
         except _Broken as error:
             if attempt == TRIES:
-                raise AwsError(f"{o.path} did not come whole in {TRIES} tries: {error}; repeat later") from None
+                words = f"{o.path} did not come whole in {TRIES} tries: {error}; repeat later"
+                raise AwsError(clean(words)) from None
             time.sleep(PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
 
 
