@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -158,15 +157,21 @@ class Names:
         return table.with_columns(self._column(table, name) for name in held)
 
     def _column(self, table: pl.DataFrame, column: str) -> pl.Series:
+        """Return a column with its names: one for a value whose names hold all along, else one for each row's time."""
         first, last = next((span for span in _SPANS if set(span) <= set(table.columns)), ("", ""))
-        span = [
-            pl.col(name).alias(as_) if name else pl.lit(None).alias(as_) for name, as_ in ((first, "a"), (last, "b"))
-        ]
+        span = [pl.col(c).alias(as_) if c else pl.lit(None).alias(as_) for c, as_ in ((first, "a"), (last, "b"))]
         rows = table.select(pl.col(column).alias("value"), *span)
-        shown: dict[tuple[Any, ...], str | None] = {}
-        for row in rows.unique().iter_rows():
-            shown[row] = self.label(*row) if row[0] is not None else None
-        return pl.Series(column, [shown[row] for row in rows.iter_rows()], dtype=pl.String)
+        whole = rows.select(pl.col("a").min(), pl.col("b").max()).row(0)
+        values = rows["value"].drop_nulls().unique().to_list()
+        steady = {value: self.label(value, *whole) for value in values if self._steady(value, whole)}
+        shown = rows["value"].replace(steady)
+        if len(steady) < len(values):
+            apart = (self.label(v, a, b) if v is not None and v not in steady else None for v, a, b in rows.iter_rows())
+            shown = pl.select(pl.coalesce(pl.Series(apart, dtype=pl.String), shown)).to_series()
+        return shown.alias(column)
+
+    def _steady(self, value: str, whole: tuple[datetime | None, datetime | None]) -> bool:
+        return all(entry.holds(*whole) for entry in self._by_address.get(_canonical(_bare(value)), ()))
 
 
 def names(entries: Iterable[Name] = (), ip_ranges: str | Path | None = None) -> Names:

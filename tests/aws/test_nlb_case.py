@@ -58,6 +58,7 @@ def test_findings_and_charts_say_names(case: fk.Case) -> None:
     assert "orders eu-west-1a 10.0.1.10" in peers.alt
     assert HOSTILE[:30] in json.dumps(figure.spec)
     assert "<script" not in fk.findings(case)._repr_html_()
+    assert "orders eu-west-1a 10.0.1.10" in fk.Explorer(case).picture.alt
 
 
 def test_a_context_file_gives_the_same_case_offline(case: fk.Case, folder: Path, tmp_path: Path) -> None:
