@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowkit import access, cli_aws
@@ -118,6 +119,8 @@ def _command(
     parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
     parser.add_argument("--duplicates", choices=("keep", "drop"), default="keep", help=_COPIES)
     parser.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
+    parser.add_argument("--lb-addresses", type=_names, metavar="ADDRESS,…", help="the load balancer's own addresses")
+    parser.add_argument("--target-groups", metavar="FILE", help=_GROUPS)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--nlb", metavar="NAME", help="the load balancer to look at: its name, ARN or DNS name in AWS")
     which.add_argument("--context", dest="nlb", type=_context, metavar="FILE.json", help=_CONTEXT)
@@ -125,6 +128,7 @@ def _command(
     return parser
 
 
+_GROUPS = "how it checks its targets: CSV or JSON with name, port, interval_s, unhealthy_threshold and the like"
 _CONTEXT = "a load balancer as  flowkit nlb NAME -o FILE.json  kept it: needs no access to AWS"
 
 
@@ -189,6 +193,8 @@ def _open(given: argparse.Namespace) -> int:
     of = _looked_for(given)
     if of.balancer and not given.nlb.endswith(".json"):
         given.nlb = str(of.balancer.save(f"{given.folder}/nlb.json").absolute())
+    if given.target_groups:  # JupyterLab works in the case folder
+        given.target_groups = str(Path(given.target_groups).expanduser().absolute())
     more = {"parameters": _parameters(given), **_common(given, source=False)}
     path = prepare(given.source, given.folder, notebook=given.notebook, **more)
     print(path)
@@ -202,7 +208,7 @@ def _check(given: argparse.Namespace) -> int:
     def confirm(ahead: Preflight) -> None:
         _go_on(ahead, given)
 
-    case: Case = load(**_common(given), **_aws(given), duplicates=given.duplicates, confirm=confirm)
+    case: Case = load(**_common(given), **_aws(given), **_known(given), duplicates=given.duplicates, confirm=confirm)
     print(text(case))
     return 0
 
@@ -289,7 +295,13 @@ def _aws(given: argparse.Namespace) -> dict[str, Any]:
 def _parameters(given: argparse.Namespace) -> dict[str, Any]:
     """Return what the notebook takes besides: only what was asked for, so that a notebook without the name will do."""
     dropped = {"duplicates": given.duplicates} if given.duplicates != "keep" else {}
-    return dropped | ({"aws": _aws(given)} if _aws(given) else {})
+    return dropped | _known(given) | ({"aws": _aws(given)} if _aws(given) else {})
+
+
+def _known(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what is known of the load balancer, as far as it was given."""
+    known = {"lb_addresses": given.lb_addresses, "target_groups": given.target_groups}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _common(given: argparse.Namespace, *, source: bool = True) -> dict[str, Any]:

@@ -383,7 +383,7 @@ def test_service_that_failed_is_marked_and_counted() -> None:
     lost = health_table().with_columns(service_failed=pl.Series([0, 4, 0] * 2))
     figure = charts.target_health(lost)
     (label,) = (row["label"] for row in values(figure) if "label" in row)
-    assert label.endswith("service, up to 40, ▲ 4 failed")
+    assert label.endswith("14 of 30 checks failed · ▲ 4 service flows failed · line: service, up to 40")
     assert [row["lost"] for row in values(figure) if "lost" in row] == [0, 4, 0]
 
 

@@ -42,6 +42,7 @@ def test_check_prints_ledger_and_coverage(cache_folder: Path, capsys: pytest.Cap
         (["report", "nowhere-at-all"], "flowkit: nothing to read"),
         (["report", "{log}", "--notebook", "nowhere"], "flowkit: there is no notebook 'nowhere'"),
         (["open", "nowhere-at-all"], "flowkit: nothing to read"),
+        (["check", "{log}", "--target-groups", "none.csv"], "flowkit: the target groups cannot be read from none.csv"),
         (["check", "{log}", "--assign", "port 80, no payload=service"], "flowkit: there is no cluster 'port 80, no"),
     ],
 )
@@ -59,6 +60,18 @@ def test_what_is_assigned_by_hand_is_in_the_words_of_check(
     by_hand = ["--assign", "port 80, payload 130 B=service", "--cache", str(cache_folder)]
     assert main(["check", fk.samples("incident"), *by_hand]) == 0
     assert "Decided by hand, not by the evidence: port 80, payload 130 B is service." in capsys.readouterr().out
+
+
+def test_what_is_known_of_the_load_balancer_reaches_the_report(tmp_path: Path, cache_folder: Path) -> None:
+    groups = tmp_path / "groups.csv"
+    groups.write_text("name,port,unhealthy_threshold,healthy_threshold\nweb,80,2,3\n")
+    known = ["--target-groups", str(groups), "--lb-addresses", "10.45.1.10,10.45.2.17"]
+    page = tmp_path / "page.html"
+    done = run("report", fk.samples("incident"), *known, "--cache", str(cache_folder), "-o", str(page))
+    assert (done.returncode, done.stderr) == (0, "")
+    words = page.read_text()
+    assert "By the thresholds of its target group the load balancer called 10.45.1.102:80 unhealthy at 16:09:5" in words
+    assert "10.45.1.10 (given: named by the user)" in words
 
 
 @pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"], ["plan"], ["nlb"], ["enable"], ["cache"]])

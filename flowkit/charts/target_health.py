@@ -128,8 +128,8 @@ class _Health:
         failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
         said = f"{failed:,} of {checks} failed" if failed else f"{checks}, none failed"
         lost = int(own["service_failed"].sum())
-        broken = f", ▲ {lost:,} failed" if lost else ""
-        return f"{words.name(target)} · {said} · line: service, up to {max(own['service'].to_list()):,}{broken}"
+        broken = f" · ▲ {words.count(lost, 'service flow')} failed" if lost else ""
+        return f"{words.name(target)} · {said}{broken} · line: service, up to {max(own['service'].to_list()):,}"
 
     def span(self, target: str, column: str) -> str:
         """Return between which times a target's count is not 0."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from flowkit.bundled import samples
@@ -82,6 +83,13 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "hostile.html"
     path.write_text(to_html(new_notebook(cells=cells), dict(zip("abcdefg", HOSTILE, strict=True))), "utf-8")
     return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def sample_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the incident."""
+    folder = tmp_path_factory.mktemp("sample")
+    return report("incident", folder / "page.html", source=samples("incident"), cache=str(folder / "cache"))
 
 
 HOSTILE_LOG = """\
@@ -192,6 +200,27 @@ def test_a_sample_becomes_a_page_whose_charts_are_all_drawn(blocked_page: Any, t
     assert blocked_page.outside == []
     assert blocked_page.errors == []
     assert made.stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_axe_finds_nothing_to_object_to(
+    open_page: Callable[..., Any], sample_page: Path, width: int, scheme: str
+) -> None:
+    """With everything unfolded; axe itself has to get past the page's policy, which lets no foreign script run."""
+    page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True).page
+    visit(page, sample_page.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    said = Axe().run(page).response
+    assert [(found["id"], found["help"]) for found in said["violations"]] == []
+    assert len(said["passes"]) > 30
+
+
+def test_a_table_wider_than_a_phone_says_so_and_only_there(open_page: Callable[..., Any], sample_page: Path) -> None:
+    page = open_page(viewport={"width": 400, "height": 900}).page
+    visit(page, sample_page.as_uri())
+    assert page.locator(".sideways:visible").first.inner_text().endswith("it scrolls sideways.")
+    page.set_viewport_size({"width": 2400, "height": 900})
+    page.wait_for_selector(".sideways", state="hidden")
 
 
 def test_a_log_full_of_markup_stays_text_all_the_way_to_the_page(blocked_page: Any, tmp_path: Path) -> None:

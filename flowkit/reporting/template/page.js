@@ -68,10 +68,30 @@
     document.documentElement.dataset.charts = "drawn";
   }
 
+  // A table that is wider than its place says so; what is folded away is looked at when it opens.
+  function hint(box) {
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    const words = box.previousElementSibling;
+    if (words?.className === "sideways") words.hidden = !wide;
+    else if (wide) {
+      const said = document.createElement("p");
+      said.className = "sideways";
+      said.textContent = "This table is wider than the page: it scrolls sideways.";
+      box.before(said);
+    }
+  }
+
+  const hints = () => document.querySelectorAll(".scroll").forEach(hint);
+  addEventListener("toggle", hints, true);
+
   let waiting;
   addEventListener("resize", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(drawAll, 150);
+    waiting = setTimeout(() => {
+      hints();
+      drawAll();
+    }, 150);
   });
+  hints();
   drawAll();
 })();
