@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.split.beat import within
-from flowkit.split.reduce import UNIT
+from flowkit.split.keys import name, number
+from flowkit.split.reduce import SHAPE, UNIT, Reduced
 
 # Above the first a record is called a check; between the two it is uncertain; below, service. 0.6 is where judging the
 # labelled captures loses least either way, and the middle holds what the records alone cannot decide.
@@ -14,44 +15,78 @@ CHECK, DOUBT = 0.6, 0.3
 FILLED = 0.85
 # Evenness that leaves no room for chance: such a family's clock can be counted on, tick by tick.
 STEADY = 0.2
-SEEN = ["interface_id", *UNIT, "bin"]
-WHERE = ["interface_id", *UNIT]
-SIZE = [*UNIT, "x", "packets"]
-RANGE = [*UNIT, "lo", "hi", "least", "most", "folds"]
-COLUMNS = [*SEEN, "reply", "packets", "bytes", "chance"]
+SEEN = ["unit", "slot"]
+SIZE = ["unit", "x", "packets"]
+RANGE = ["unit", "lo", "hi", "least", "most", "folds"]
 
 
-def assign(hist: pl.DataFrame, windows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Return the labelled sizes: unit, interface, direction, packets, bytes, window, and the chance of a check."""
+def shapes(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
+    """Return what must be counted to label the families found: their sizes and broken forms (unit, packets, bytes)."""
+    shown = found.drop_nulls("cluster").with_columns(heavy=pl.col("usual_bytes").max().over("unit"))
+    shown = _everywhere(shown, reduced)
+    sent = reduced.sizes.join(shown.select("unit", "h").unique(), on="unit")
+    sent = sent.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
+    main = within(shown.select(RANGE), sent)
+    near = sent.join(shown.select("unit", "lo", "hi", "heavy", "held"), on="unit").filter(_broken_form())
+    # Where service sends more of such sizes than there are checks, nothing tells a check gone wrong from it.
+    form = pl.when(pl.col("x") <= 12 * pl.col("packets")).then(0).otherwise((pl.col("x") - pl.col("lo")).sign())
+    drowned = pl.col("n").sum().over("unit", "lo", "hi", form) > pl.col("held")
+    near = near.filter((form == 0) | ~drowned)
+    return pl.concat([part.select(*SHAPE) for part in (main, near)]).unique()
+
+
+def _everywhere(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
+    """Return the families of each pair as those of its unit on every interface that logs it."""
+    return found.drop("unit").join(reduced.units.select("unit", *UNIT, "reply"), on=[*UNIT, "reply"])
+
+
+def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the labelled sizes: unit, packets, bytes, bin, ports, the unit's ends, and the chance of a check."""
     # In one order, so that the same records give the same label every time.
-    accepted = found.filter(pl.col("chance") >= DOUBT).sort(*UNIT, "lo", "hi", "least", "most", "folds", "values")
-    if accepted.is_empty():
-        return hist.head(0).select(*COLUMNS[:-1], chance=pl.lit(0.0))
-    rows = hist.filter(pl.col("packets") > 0).join(_units(accepted), on=[*UNIT, "reply"])
-    rows = _undenied(rows.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets")), found)
-    rows = rows.join(_sizes(rows, accepted), on=SIZE, how="left")
-    rows = rows.with_columns(main=pl.col("chance").is_not_null())
+    found = _everywhere(found, reduced).sort("unit", "lo", "hi", "least", "most", "folds", "values")
+    accepted = found.filter(pl.col("chance") >= DOUBT)
+    units = reduced.units.drop("n").join(_units(accepted), on="unit").join(reduced.windows, on="interface_id")
+    facts = units.select(
+        "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed",
+        grain=pl.when(pl.col("grain") > 1).then("whole").otherwise(1),
+    )  # fmt: skip
+    rows = reduced.hist.join(_roles(reduced.hist, units, accepted, found), on=SHAPE).join(facts, on="unit")
+    rows = rows.with_columns(slot=pl.col("bin") // pl.col("grain"))
     rows = rows.with_columns(came=(pl.col("n") * pl.col("times")).filter("main").sum().over(SEEN))
-    rows = rows.join(_lengths(hist, windows), on=["interface_id", "bin"], how="left")
-    rows = rows.with_columns(pl.col("expected") * pl.col("length").fill_null(1.0))
-    rows = rows.with_columns(missing=(pl.col("expected") - pl.col("came")).clip(0))
-    labelled = pl.concat([_ticks(rows), _fills(rows)], how="diagonal")
-    return labelled.filter(pl.col("chance") >= DOUBT).select(COLUMNS)
+    rows = rows.with_columns(expected=pl.col("pace") * _covered())
+    rows = rows.with_columns(
+        missing=(pl.col("expected") - pl.col("came")).clip(0), jitter=(pl.col("rough") * pl.col("expected")).sqrt()
+    )
+    labelled = pl.concat([part.select(*SHAPE, "bin", "ports", "chance") for part in (_ticks(rows), _fills(rows))])
+    ends = units.select("unit", "interface_id", *UNIT, "reply")
+    return labelled.filter(pl.col("chance") >= DOUBT).join(ends, on="unit")
+
+
+def _roles(hist: pl.DataFrame, units: pl.DataFrame, accepted: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Return what each size of a unit is: `main`, a check's own, with its chance and `times`; or of a broken `form`."""
+    sizes = hist.select(SHAPE).unique().join(units.select("unit", "h", "lo", "hi", "heavy"), on="unit")
+    sizes = sizes.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
+    sizes = _undenied(sizes, found)
+    sizes = sizes.join(_sizes(sizes, accepted), on=SIZE, how="left").with_columns(form=_broken_form())
+    return sizes.select(*SHAPE, "chance", "times", "byhand", "form", main=pl.col("chance").is_not_null())
 
 
 def _units(accepted: pl.DataFrame) -> pl.DataFrame:
-    """Return per pair how many ticks a window should hold, and whether the pair has nothing but checks."""
+    """Return per pair how many ticks a second should hold, and whether the pair has nothing but checks."""
     # A pair whose own count is disturbed borrows the pace of the source's other targets.
-    steady = pl.col("rate").filter(pl.col("F") < STEADY).median().over("cl", "sp")
+    a_second = pl.col("own") / pl.col("width")
+    steady = (pl.col("rate") / pl.col("width")).filter(pl.col("F") < STEADY).median().over("cl", "sp")
     accepted = accepted.with_columns(steady=steady)
     borrows = (pl.col("F") > 0.5) & pl.col("steady").is_not_null()
-    pace = pl.when(borrows).then("steady").otherwise("own")
-    return accepted.group_by(*UNIT, "reply").agg(
+    pace = pl.when(borrows).then("steady").otherwise(a_second)
+    rough = pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1))
+    return accepted.group_by("unit").agg(
         pl.col("h").first(),
-        expected=pace.sum(),
+        pl.col("grain").max(),
+        pace=pace.sum(),
         alone=pl.col("single").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),
-        jitter=(pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1)) * pace).sum().sqrt(),
+        rough=(rough * pace).sum() / pace.sum(),
         best=pl.col("chance").max(),
         lo=pl.col("lo").min(),
         hi=pl.col("hi").max(),
@@ -59,14 +94,12 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _lengths(hist: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
-    """Return how much of the first and the last window of each interface the records cover: the others are whole."""
-    seen = hist.group_by("interface_id", "bin").agg(pl.col("opened").min(), pl.col("closed").max())
-    bins = pl.col("bin")
-    edge = (bins == bins.min().over("interface_id")) | (bins == bins.max().over("interface_id"))
-    edges = seen.filter(edge).join(windows, on="interface_id")
-    covered = (pl.col("closed") - pl.col("opened") + 1) / pl.col("width")
-    return edges.select("interface_id", "bin", length=covered.clip(0, 1))
+def _covered() -> pl.Expr:
+    """Return how many seconds of a slot the interface's records cover: of the first and the last only a part."""
+    long = pl.col("width") * pl.col("grain")
+    begin = pl.col("slot") * long + pl.col("phase")
+    over = pl.min_horizontal(begin + long, pl.col("closed") + 1) - pl.max_horizontal(begin, "opened")
+    return over.clip(0, long)
 
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
@@ -87,13 +120,11 @@ def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
     room = pl.max_horizontal(pl.lit(0.7), 1.5 * pl.col("jitter"))
     full = pl.col("came") <= pl.col("expected") + room
     usual = _usual(rows, full & pl.col("main"))
-    main = main.join(usual, on=[*WHERE, "packets", "bytes"], how="left").join(
-        _windows(rows, full & pl.col("main")), on=WHERE, how="left"
-    )
+    main = main.join(usual, on=SHAPE, how="left").join(_windows(rows, full & pl.col("main")), on="unit", how="left")
     # Where a shape comes no more often than in calm windows, it is the check's own; what it comes more often is not.
-    crowded = main.filter(~full).group_by(*WHERE, "packets", "bytes").agg(crowd=pl.col("n").sum())
-    crowds = main.filter(~full).group_by(WHERE).agg(crowds=pl.col("bin").n_unique())
-    main = main.join(crowded, on=[*WHERE, "packets", "bytes"], how="left").join(crowds, on=WHERE, how="left")
+    crowded = main.filter(~full).group_by(SHAPE).agg(crowd=pl.col("n").sum())
+    crowds = main.filter(~full).group_by("unit").agg(crowds=pl.col("slot").n_unique())
+    main = main.join(crowded, on=SHAPE, how="left").join(crowds, on="unit", how="left")
     then, now = pl.col("usual").fill_null(0) / pl.col("windows"), pl.col("crowd") / pl.col("crowds")
     share = (
         pl.when(pl.col("windows") >= 4)
@@ -106,19 +137,19 @@ def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _usual(rows: pl.DataFrame, calm: pl.Expr) -> pl.DataFrame:
-    return rows.filter(calm).group_by(*WHERE, "packets", "bytes").agg(usual=pl.col("n").sum())
+    return rows.filter(calm).group_by(SHAPE).agg(usual=pl.col("n").sum())
 
 
 def _windows(rows: pl.DataFrame, calm: pl.Expr) -> pl.DataFrame:
-    return rows.filter(calm).group_by(WHERE).agg(windows=pl.col("bin").n_unique())
+    return rows.filter(calm).group_by("unit").agg(windows=pl.col("slot").n_unique())
 
 
 def _fills(rows: pl.DataFrame) -> pl.DataFrame:
     """Return what stands where a tick is missing: a check's failing or broken form that calm windows do not have."""
     calm = pl.col("missing") <= pl.max_horizontal(pl.lit(0.6), 1.5 * pl.col("jitter"))
-    others = rows.filter(~pl.col("main") & _broken_form())
+    others = rows.filter(~pl.col("main") & pl.col("form"))
     usual, windows = _usual(others, calm), _windows(rows, calm)
-    others = others.join(windows, on=WHERE, how="left").join(usual, on=[*WHERE, "packets", "bytes"], how="left")
+    others = others.join(windows, on="unit", how="left").join(usual, on=SHAPE, how="left")
     usual_rate = pl.col("usual").fill_null(0) / pl.col("windows").fill_null(1)
     odd = others.filter(pl.col("alone") | (~calm & (usual_rate <= pl.col("n") / 2)))
     odd = odd.with_columns(odd=pl.col("n").sum().over(SEEN))
@@ -138,3 +169,17 @@ def _broken_form() -> pl.Expr:
     near = pl.max_horizontal(36, 0.08 * pl.col("hi"))
     again = (pl.col("x") - pl.col("hi")).is_between(1, near) | (pl.col("x") - pl.col("hi") - data).is_between(-12, 36)
     return (bare | cut | again) & (pl.col("packets") <= 24)
+
+
+def connections(checks: pl.DataFrame) -> pl.DataFrame:
+    """Return the connections that are, or may be, checks: `_whole`, the chance, and `_way`, the direction seen."""
+    ends = {"_interface": name("interface_id"), "_cl": name("cl"), "_sv": name("sv")}
+    units = checks.select("unit", "sp", "reply", **ends).unique("unit")
+    each = checks.select("unit", "ports", "bin", "chance").explode("ports").join(units, on="unit")
+    # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
+    # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
+    beside = pl.concat([
+        each.select("chance", "reply", _connection=number(*ends, "sp", "ports", pl.col("bin") + step))
+        for step in (-2, -1, 0, 1, 2)
+    ])  # fmt: skip
+    return beside.group_by("_connection").agg(_whole=pl.col("chance").max(), _way=pl.col("reply").min())

@@ -10,7 +10,7 @@ import math
 
 import polars as pl
 
-from flowkit.split.reduce import LARGEST_PACKETS, UNIT
+from flowkit.split.reduce import LARGEST_PACKETS
 
 # What a segment weighs without its data: IPv4 20 + TCP 20, plus 12 for TCP timestamps, which Linux sends by default;
 # IPv6 has 20 more. An acknowledgement that rides along or not moves a record by exactly this, and `x` not at all.
@@ -30,34 +30,35 @@ GAP = 4
 LEAST = 0.02
 
 
-def cleaned(hist: pl.DataFrame) -> pl.DataFrame:
-    """Return the histogram with `h`, the bytes of a bare segment, and `x`, bytes less headers, for each pair."""
-    sized = hist.filter(pl.col("packets") > 0)
-    v6 = pl.col("sv").str.contains(":", literal=True)
+def cleaned(sizes: pl.DataFrame) -> pl.DataFrame:
+    """Return the sizes with `h`, the bytes of a bare segment, and `x`, bytes less headers, as suits each unit.
+
+    Needs `unit`, `v6`, `packets`, `bytes`, `n`.
+    """
     readings = []
     # No record weighs less than its headers (a reset may lack the timestamps: 12 bytes): such a reading is wrong.
     light = pl.col("x") < -12
     for v4_bytes, v6_bytes in zip(HEADERS_V4, HEADERS_V6, strict=True):
-        h = pl.when(v6).then(v6_bytes).otherwise(v4_bytes)
-        x = sized.group_by(*UNIT, x=pl.col("bytes") - h * pl.col("packets"), h=h).agg(pl.col("n").sum())
+        h = pl.when("v6").then(v6_bytes).otherwise(v4_bytes)
+        x = sizes.group_by("unit", x=pl.col("bytes") - h * pl.col("packets"), h=h).agg(pl.col("n").sum())
         share = (pl.col("n") / pl.col("n").sum()) ** 2 * pl.when(light).then(0).otherwise(1)
-        readings.append(x.group_by(*UNIT, "h").agg(share.sum().alias("clean")))
+        readings.append(x.group_by("unit", "h").agg(share.sum().alias("clean")))
     with_ts, without = readings
-    best = with_ts.join(without, on=UNIT, suffix="_plain").select(
-        *UNIT, h=pl.when(pl.col("clean_plain") > BETTER * pl.col("clean")).then("h_plain").otherwise("h")
+    best = with_ts.join(without, on="unit", suffix="_plain").select(
+        "unit", h=pl.when(pl.col("clean_plain") > BETTER * pl.col("clean")).then("h_plain").otherwise("h")
     )
-    return sized.join(best, on=UNIT).with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
+    return sizes.join(best, on="unit").with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
 
 
 def candidates(hist: pl.DataFrame) -> pl.DataFrame:
     """Return every range worth testing: unit, lo, hi (of x), least, most (packets), folds, values (sizes it joins)."""
     sizes = _heavy(hist, ["x"])
-    both = sizes.join(sizes, on=UNIT, suffix="_hi")
+    both = sizes.join(sizes, on="unit", suffix="_hi")
     both = both.filter((pl.col("x_hi") - pl.col("x")).is_between(0, WIDEST))
     rank = pl.col("rank_hi") - pl.col("rank") + 1
     one = pl.lit(1)
     any_packets = {"least": pl.lit(0), "most": pl.lit(LARGEST_PACKETS)}
-    ranges = both.select(*UNIT, lo="x", hi="x_hi", **any_packets, folds=one, values=rank)
+    ranges = both.select("unit", lo="x", hi="x_hi", **any_packets, folds=one, values=rank)
     folded = ranges.with_columns(pl.col("values") + 1, folds=pl.lit(MOST_FOLDS))
     return pl.concat([ranges, folded, _by_packets(hist)], how="vertical_relaxed")
 
@@ -65,19 +66,19 @@ def candidates(hist: pl.DataFrame) -> pl.DataFrame:
 def _by_packets(hist: pl.DataFrame) -> pl.DataFrame:
     """Return one size again for each run of packet counts: the same data in fewer packets is another program."""
     shapes = _heavy(hist, ["x", "packets"])
-    several = pl.len().over(*UNIT, "x") > 1
+    several = pl.len().over("unit", "x") > 1
     shapes = shapes.filter(several)
-    both = shapes.join(shapes, on=[*UNIT, "x"], suffix="_hi").filter(
+    both = shapes.join(shapes, on=["unit", "x"], suffix="_hi").filter(
         (pl.col("packets_hi") - pl.col("packets")).is_between(0, 2)
     )
     ends = {"lo": "x", "hi": "x", "least": "packets", "most": "packets_hi"}
-    return both.select(*UNIT, **ends, folds=pl.lit(1), values=pl.lit(2))
+    return both.select("unit", **ends, folds=pl.lit(1), values=pl.lit(2))
 
 
 def _heavy(hist: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    sizes = hist.group_by(*UNIT, *by).agg(pl.col("n").sum()).filter(pl.col("n") >= FEWEST_OF_A_SIZE)
-    sizes = sizes.filter(pl.struct("n", *by).rank("ordinal", descending=True).over(UNIT) <= MOST_SIZES)
-    return sizes.with_columns(rank=pl.struct(by).rank("ordinal").over(UNIT).cast(pl.Int64)).drop("n")
+    sizes = hist.group_by("unit", *by).agg(pl.col("n").sum()).filter(pl.col("n") >= FEWEST_OF_A_SIZE)
+    sizes = sizes.filter(pl.struct("n", *by).rank("ordinal", descending=True).over("unit") <= MOST_SIZES)
+    return sizes.with_columns(rank=pl.struct(by).rank("ordinal").over("unit").cast(pl.Int64)).drop("n")
 
 
 def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
@@ -85,19 +86,13 @@ def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
 
     Where a source port comes back within a window, its connections are one record: sizes and packets add up.
     """
-    shapes = hist.select(*UNIT, "x", "packets").unique().join(ranges, on=UNIT)
+    shapes = hist.select("unit", "x", "packets").unique().join(ranges, on="unit")
     middle = (pl.col("lo") + pl.col("hi")) / 2
     times = pl.when(middle >= SMALLEST_FOLD).then((pl.col("x") / middle).round()).otherwise(1).clip(1, pl.col("folds"))
     shapes = shapes.with_columns(times=times.cast(pl.Int64))
     inside = pl.col("x").is_between(pl.col("lo") * pl.col("times"), pl.col("hi") * pl.col("times"))
     inside &= pl.col("packets").is_between(pl.max_horizontal("least", 2 * (pl.col("times") - 1)), "most")
-    return shapes.filter(inside).join(hist, on=[*UNIT, "x", "packets"])
-
-
-def counted(hist: pl.DataFrame, ranges: pl.DataFrame) -> pl.DataFrame:
-    """Return the connections of each range per window: range columns, bin, n."""
-    ticks = (pl.col("n") * pl.col("times")).sum().alias("n")
-    return within(ranges, hist).group_by(*ranges.columns, "block", "bin").agg(ticks)
+    return shapes.filter(inside).join(hist, on=["unit", "x", "packets"])
 
 
 def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -105,11 +100,15 @@ def evenness(counts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
     F compares neighbouring windows, so that a checker that begins, stops or slows down in the middle stays even.
     """
-    step = pl.col("bin").diff().over(*keys, "block", order_by="bin")
-    before = pl.col("n").cast(pl.Float64).shift(1).over(*keys, "block", order_by="bin")
-    now = pl.col("n").cast(pl.Float64)
+    series = [*keys, "block"]
+    rows = counts.sort(*series, "bin").with_columns(now=pl.col("n").cast(pl.Float64))
+    same = pl.all_horizontal(pl.col(key) == pl.col(key).shift(1) for key in series)
+    rows = rows.with_columns(
+        step=pl.when(same).then(pl.col("bin").diff()), before=pl.when(same).then(pl.col("now").shift(1))
+    )
+    step, now, before = pl.col("step"), pl.col("now"), pl.col("before")
     apart = pl.when(step == 1).then((now - before) ** 2).when(step <= GAP).then(now**2 + before**2)
-    rows = counts.with_columns(step=step, apart=apart)
+    rows = rows.with_columns(apart=apart)
     linked = pl.col("apart").is_not_null()
     out = rows.group_by(keys).agg(
         pl.col("n").sum(),

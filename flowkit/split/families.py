@@ -3,62 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 import polars as pl
 
-from flowkit.split.beat import candidates, cleaned, counted, evenness, within
-from flowkit.split.reduce import FEWEST, UNIT, Reduced
+from flowkit.knowledge import Knowledge
+from flowkit.split.beat import candidates, cleaned, evenness, within
+from flowkit.split.keys import name
+from flowkit.split.reduce import FEWEST, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
 
 RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
-SHAPE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
+LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
 
-# Hours of a pair's windows tell all about its beat: more only cost time. They are taken in blocks, for a beat shows in
-# neighbours.
-MOST_WINDOWS, BLOCK = 512, 32
 # Counts this even have nothing mixed into them: the variance of one stray connection in thirty ticks.
 CLEAN = 0.03
 
 
-def families(reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Tried:
+    """What is to be tested: every range of sizes of every pair, and the sizes that lie in each."""
+
+    facts: pl.DataFrame  # unit, interface_id, cl, sv, sp, reply, v6, h, sent: each unit as its best witness saw it
+    sized: pl.DataFrame  # unit, packets, bytes, n, h, x
+    ranges: pl.DataFrame  # range, unit, lo, hi, least, most, folds, values
+    members: pl.DataFrame  # range, unit, packets, bytes, times, n
+
+
+def tried(reduced: Reduced) -> Tried:
+    """Return what each pair sent by cleaned size, and every range worth testing."""
+    facts = _vantage(reduced)
+    sized = cleaned(facts.select("unit", "v6").join(reduced.sizes, on="unit"))
+    ranges = candidates(sized).with_row_index("range")
+    members = within(ranges, sized).select("range", *SHAPE, "x", "times", "n")
+    return Tried(facts.join(sized.select("unit", "h").unique("unit"), on="unit"), sized, ranges, members)
+
+
+def families(
+    reduced: Reduced, what: Tried, beats: pl.DataFrame, served: pl.DataFrame, known: Knowledge
+) -> pl.DataFrame:
     """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check."""
-    hist = cleaned(vantage(reduced.hist))
-    ranges = candidates(hist)
-    counts = counted(hist, ranges)
-    facts = hist.select(*UNIT, "interface_id", "h", "reply", "of").unique().sort(pl.all())
-    found = evenness(counts, RANGE).join(facts.unique(UNIT, keep="first", maintain_order=True), on=UNIT)
-    found = _chosen(_purity(found, hist))
-    found = _shape(_freshness(found, hist), hist)
+    facts = what.facts.join(reduced.windows, on="interface_id")
+    hits = beats.join(what.members.drop("n"), on=SHAPE)
+    counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "whole"), on="unit"))
+    found = found.join(what.ranges, on="range").join(facts, on="unit")
+    found = _chosen(_purity(found, what))
+    found = _shape(_freshness(found, hits), what)
     found = _one_clock(_company(found), counts)
-    found = _passed_on(found, hist, reduced)
-    found = _place(found, reduced, lb).join(reduced.windows, on="interface_id")
+    found = _passed_on(found, what, served)
+    found = _place(found, reduced, known.lb_addresses)
+    found = found.with_columns(pl.col("width") * pl.col("grain"))
     return _paced(scored(found))
 
 
-def vantage(hist: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of the interface that saw most of each unit, without its cut-off first and last window."""
-    seen = hist.group_by("interface_id", *UNIT, "reply").agg(pl.col("n").sum())
-    seen = seen.sort("reply", "n", "interface_id", descending=[False, True, False])
-    best = seen.unique(UNIT, keep="first", maintain_order=True).drop("n")
-    edges = hist.group_by("interface_id").agg(oldest=pl.col("bin").min(), newest=pl.col("bin").max())
-    rows = hist.join(best, on=["interface_id", *UNIT, "reply"]).join(edges, on="interface_id")
-    rows = rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none")).drop("oldest", "newest")
-    return _sampled(rows)
+def _best_grain(hits: pl.DataFrame, ranges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return counts and evenness, each range's in windows cut as finely as serves it best.
+
+    Where flows have their own times, half windows show the beat of single checks better; a record that holds several
+    has only its whole window.
+    """
+    counts = hits.group_by("range", "block", "bin").agg((pl.col("n").cast(pl.Int64) * pl.col("times")).sum())
+    wide = counts.join(ranges.filter(pl.col("whole") > 1).select("range", "whole"), on="range")
+    wide = wide.with_columns(pl.col("bin") // pl.col("whole"), grain="whole")
+    wide = wide.group_by("range", "grain", "block", "bin").agg(pl.col("n").sum())
+    both = pl.concat([counts.with_columns(grain=pl.lit(1, pl.Int64)), wide], how="diagonal")
+    tests = evenness(both, ["range", "grain"])
+    # Choosing the better of two is two tries.
+    tests = tests.with_columns(pl.col("logp") + pl.len().over("range").cast(pl.Float64).log10())
+    best = tests.sort(pl.col("logp").round(6), "grain", "range").unique("range", keep="first", maintain_order=True)
+    return both.join(best.select("range", "grain"), on=["range", "grain"]).drop("grain"), best
 
 
-def _sampled(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with `block`; of a pair seen in very many windows, only one block `of` so many."""
-    every = (pl.col("bin").n_unique().over(UNIT) / MOST_WINDOWS).ceil().cast(pl.Int64)
-    block = pl.when(every > 1).then(pl.col("bin") // BLOCK).otherwise(0)
-    return rows.with_columns(block=block, of=every).filter((every == 1) | (pl.col("block") % every == 0))
+def _vantage(reduced: Reduced) -> pl.DataFrame:
+    """Return of each pair and port the unit whose interface saw most of it."""
+    seen = reduced.units.sort("reply", "n", "interface_id", descending=[False, True, False])
+    best = seen.unique(UNIT, keep="first", maintain_order=True).rename({"n": "sent"}).drop("pair", "first", "last")
+    return best.with_columns(v6=pl.col("sv").str.contains(":", literal=True))
 
 
-def _shape(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
+def _shape(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
     """Add what a person sees of a range: its usual packets and bytes with their share, the spans, and the payload."""
-    sizes = within(found.select(RANGE), hist).group_by(*RANGE, "packets", "bytes").agg(pl.col("n").sum())
+    sizes = what.members.join(found.select("range", *RANGE), on="range")
     sizes = sizes.with_columns(share=pl.col("n") / pl.col("n").sum().over(RANGE))
     # One record in fifty is a cut or a resent one: it does not draw the boundary a person is shown.
     common = sizes.filter((pl.col("share") >= 0.02) | (pl.col("share") == pl.col("share").max().over(RANGE)))
@@ -91,22 +119,30 @@ def _paced(found: pl.DataFrame) -> pl.DataFrame:
     return found.with_columns(chance=1 / (1 + (-pl.col("score")).exp()), interval_s=pl.col("width") / pl.col("own"))
 
 
-def _freshness(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
-    """Add `fresh`: how many windows bring other source ports than the one before; long connections keep theirs."""
-    ports = pl.col("port").min(), pl.col("last_port").max()
-    windows = within(found.select(RANGE), hist).group_by(*RANGE, "bin").agg(ports)
-    other = pl.struct("port", "last_port") != pl.struct("port", "last_port").shift(1).over(RANGE, order_by="bin")
-    windows = windows.with_columns(other=other)
-    return found.join(windows.group_by(RANGE).agg(fresh=pl.col("other").mean()), on=RANGE)
+def _freshness(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
+    """Add `fresh`: in how many windows the records are not just those of the one before, as long connections' are.
+
+    A long connection has one record a window, from the same port and of the same size. Ports that come back hold one
+    check here, three there.
+    """
+    ports = pl.col("port").min(), pl.col("last_port").max(), pl.col("n").sum(), pl.col("bytes").max()
+    windows = hits.join(found.select("range"), on="range", how="semi").group_by("range", "bin").agg(ports)
+    seen = pl.struct("port", "last_port", "n", "bytes")
+    windows = windows.with_columns(other=seen != seen.shift(1).over("range", order_by="bin"))
+    fresh = windows.group_by("range").agg(fresh=pl.col("other").mean())
+    # One window says nothing of this.
+    return found.join(fresh.with_columns(pl.col("fresh").fill_null(1.0)), on="range")
 
 
-def _purity(found: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
-    """Add `pure`: the share of the pair's connections, failing ones apart, that have this size."""
+def _purity(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
+    """Add `pure`, the share of the pair's connections, failing ones apart, that have this size; `held` is how many."""
     silent = pl.col("x") == 8 * pl.col("packets")
-    whole = hist.group_by(UNIT).agg(whole=pl.col("n").sum(), bare=pl.col("n").filter(silent).sum())
-    joined = found.join(whole, on=UNIT)
-    bare = pl.when(pl.col("lo") > 12).then("bare").otherwise(0)
-    return joined.with_columns(pure=pl.col("n") / (pl.col("whole") - bare).clip(1)).drop("bare")
+    bare = what.sized.group_by("unit").agg(bare=pl.col("n").filter(silent).sum())
+    held = what.members.group_by("range").agg(held=pl.col("n").sum())
+    joined = found.join(held, on="range").join(bare, on="unit")
+    failing = pl.when(pl.col("lo") > 12).then("bare").otherwise(0)
+    pure = pl.col("held") / (pl.col("sent").cast(pl.Int64) - failing).clip(1)
+    return joined.with_columns(pure=pure).drop("bare", "sent")
 
 
 def _chosen(found: pl.DataFrame) -> pl.DataFrame:
@@ -167,24 +203,25 @@ def _company(found: pl.DataFrame) -> pl.DataFrame:
 
 def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     """Add `shared`: the unevenness of all targets' series together over the sum of each one's; 0 for one clock."""
-    picked = counts.join(found.select(RANGE), on=RANGE)
-    whole = picked.group_by(*SHAPE, "block", "bin").agg(pl.col("n").sum())
-    union = evenness(whole, SHAPE)
-    parts = found.group_by(SHAPE).agg(feet=pl.len(), each=(pl.col("apart") / pl.col("pairs").clip(1)).sum())
+    picked = counts.join(found.select("range", *LIKE), on="range")
+    whole = picked.group_by(*LIKE, "block", "bin").agg(pl.col("n").sum())
+    union = evenness(whole, LIKE)
+    parts = found.group_by(LIKE).agg(feet=pl.len(), each=(pl.col("apart") / pl.col("pairs").clip(1)).sum())
     step = pl.col("apart") / pl.col("pairs").clip(1)
-    shared = union.join(parts, on=SHAPE).select(
-        *SHAPE, "feet", shared=step / pl.col("each").clip(1e-9), each_F=pl.col("each") / 2 / pl.col("rate")
+    shared = union.join(parts, on=LIKE).select(
+        *LIKE, "feet", shared=step / pl.col("each").clip(1e-9), each_F=pl.col("each") / 2 / pl.col("rate")
     )
-    return found.join(shared, on=SHAPE, how="left")
+    return found.join(shared, on=LIKE, how="left")
 
 
-def _passed_on(found: pl.DataFrame, hist: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
+def _passed_on(found: pl.DataFrame, what: Tried, served: pl.DataFrame) -> pl.DataFrame:
     """Add `front`, the connections of this size that clients made to the source, and `passes`, the share it passes on.
 
     A load balancer passes clients' data on unchanged, so their sizes come in at its front; its checks it makes itself.
     """
-    back = hist.group_by("cl", "h", "x").agg(back=(pl.col("n") * pl.col("of")).sum())
-    served = reduced.served.group_by("sv", "packets", "bytes").agg(pl.col("n").max())
+    sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
+    back = sent.group_by("cl", "h", "x").agg(back=pl.col("n").cast(pl.Int64).sum())
+    served = served.group_by("sv", "packets", "bytes").agg(pl.col("n").max())
     front = back.select("cl", "h").unique().join(served, left_on="cl", right_on="sv")
     x = pl.col("bytes") - pl.col("h") * pl.col("packets")
     front = front.group_by("cl", "h", x=x).agg(front=pl.col("n").sum())
@@ -192,24 +229,26 @@ def _passed_on(found: pl.DataFrame, hist: pl.DataFrame, reduced: Reduced) -> pl.
     passes = met.group_by("cl").agg(passes=pl.min_horizontal("back", "front").sum() / pl.col("back").sum())
     size = ["cl", "sp", "lo", "hi"]
     inside = found.select(*size, "h").unique().join(front, on=["cl", "h"]).filter(pl.col("x").is_between("lo", "hi"))
-    fed = found.group_by(SHAPE).agg(fed=(pl.col("n") * pl.col("of")).sum(), rough=pl.col("F").mean())
+    fed = found.group_by(LIKE).agg(fed=pl.col("held").cast(pl.Int64).sum(), rough=pl.col("F").mean())
     shapes = fed.join(inside.group_by(size).agg(pl.col("front").sum()), on=size, how="left")
     # What clients sent is taken for the least steady of several shapes of one size: packets are not passed on as such.
     rough = pl.struct(-pl.col("rough"), "least", "most", "folds")
     rougher = pl.col("fed").cum_sum().over(size, order_by=rough) - pl.col("fed")
     left = (pl.col("front").fill_null(0).cast(pl.Int64) - rougher).clip(0)
     shapes = shapes.with_columns(front=left).drop("rough")
-    out = found.join(shapes, on=SHAPE).join(passes, on="cl", how="left")
+    out = found.join(shapes, on=LIKE).join(passes, on="cl", how="left")
     return out.with_columns(pl.col("passes").fill_null(0))
 
 
-def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str] | None) -> pl.DataFrame:
+def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str]) -> pl.DataFrame:
     """Add what is known of the source: `given`, `logged` as a balancer's, `instance`, `inside` the logged network."""
-    ends = [reduced.pairs.select("interface_id", "n", addr=end) for end in ("srcaddr", "dstaddr")]
-    weight = pl.concat(ends).group_by("interface_id", "addr").agg(pl.col("n").sum())
+    ends = [reduced.units.select("interface_id", addr=end) for end in ("cl", "sv")]
+    numbers = pl.concat(ends).unique().with_columns(interface=name("interface_id"), address=name("addr"))
+    weight = numbers.join(reduced.homes, on=["interface", "address"])
     family = pl.col("addr").str.contains(":", literal=True).alias("v6")
     ranked = weight.sort("n", "addr", descending=[True, False])
-    homes = ranked.group_by("interface_id", family, maintain_order=True).first().join(reduced.marks, on="interface_id")
+    homes = ranked.group_by("interface_id", family, maintain_order=True).first()
+    homes = homes.join(reduced.marks, on="interface_id", how="left")
     nets = {_network(address) for address in homes["addr"]}
     home = homes.group_by(cl="addr").agg(logged=pl.col("balancer").any(), instance=pl.col("instance").any())
     given = sorted(lb or [])

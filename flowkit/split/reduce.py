@@ -1,22 +1,29 @@
-"""Flow records reduced to small tables, in two streaming passes; everything after works on these tables.
+"""Flow records reduced to small tables, in streaming passes that keep no more than the tables; all else works on these.
 
-The first pass learns three things at once: how each interface cuts its windows, which (address, port) ends are servers,
-and which pairs of addresses meet often enough to hold a checker. The second counts the connections of those pairs by
-size and window.
+The first pass learns how each interface cuts its windows, which (address, port) ends are servers, and which pairs of
+addresses meet often enough to hold a checker. The second counts what those pairs sent by size. Two more count chosen
+sizes by window: those that may be a check's, to see their beat, and those of the families found, to label them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from flowkit.split.keys import name, number
+from flowkit.split.lengths import of_records
+from flowkit.split.lengths import windows as windows_of
+
 # A check is a handful of packets. Several in one record (a source port that comes back, 600 s windows) stay far below
-# this too; anything larger is service, and leaving it out keeps the histogram small.
+# this too; anything larger is service, and leaving it out keeps the tables small.
 LARGEST_PACKETS, LARGEST_BYTES = 256, 32_768
 # Fewer connections than this from one address to another say nothing about a beat: six ticks are the least that a
 # checker could be told from chance by.
 FEWEST = 6
+# Checks come every 300 s at least (Elastic Load Balancing API, HealthCheckIntervalSeconds). A pair that meets not half
+# as often over all its time is no checker's; unless it has met so often that it may have had hours of rest.
+SLOWEST, OFTEN = 600, 240
 # Below 1024 a port belongs to a server by convention (RFC 6335: system ports); clients, the load balancer among them,
 # open connections from 1024 to 65535.
 SYSTEM_PORTS = 1024
@@ -24,6 +31,12 @@ SYSTEM_PORTS = 1024
 SERVER_MEETS = 4
 # A client that knocks on this many different system ports of one address is a scan: a service has a few.
 SCAN_PORTS = 8
+# Different ports are counted in the bits of one number, which is enough to tell few from many.
+BITS = 64
+# Two ends in one bucket do no harm but where both are servers of few: four million are seldom so.
+ENDS = 2**22
+# Windows of a pair that are looked at for a beat at most, and how many of them in a row.
+MOST_WINDOWS, BLOCK = 256, 32
 
 # Who opens connections (cl), to whom (sv), on which server port (sp).
 UNIT = ["cl", "sv", "sp"]
@@ -34,37 +47,107 @@ TESTS |= {name: pl.col(name).is_not_null() for name in ("packets", "bytes", "sta
 NEEDED = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end")
 # Fields of other versions that help where they are there.
 HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id")
+SHAPE = ["unit", "packets", "bytes"]
 
 
 @dataclass(frozen=True)
 class Reduced:
-    """The small tables: how windows lie, which ends serve, who scans, and connections by size and window."""
+    """The small tables; `unit`, `pair`, `end` and `scan` are numbers for names (see `flowkit.split.keys`)."""
 
-    windows: pl.DataFrame  # interface_id, width, phase (seconds): how this interface's time is cut
+    windows: pl.DataFrame  # interface_id, width, phase, whole, opened, closed (s): how this interface's time is cut
     marks: pl.DataFrame  # interface_id, balancer, instance: what the logs themselves say the interface belongs to
-    ends: pl.DataFrame  # addr, port, meets: server ends among ports that need a look
-    scans: pl.DataFrame  # cl, sv: pairs of addresses in which the first scans the second
-    pairs: pl.DataFrame  # interface_id, srcaddr, dstaddr, n: who meets whom, on which interface
-    # interface_id, cl, sv, sp, reply, packets, bytes, bin, n, port, last_port, opened, closed: pairs that meet often,
-    # by size and window, with the lowest and highest of the opener's ports, and the first and last second
-    hist: pl.DataFrame
-    served: pl.DataFrame  # interface_id, sv, packets, bytes, n: what each server end was sent, by whomever
+    ends: pl.DataFrame  # end, meets: server ends among ports that need a look
+    scans: pl.DataFrame  # scan: pairs of addresses in which the first scans the second
+    homes: pl.DataFrame  # interface, address, n: whom the records of an interface are about
+    units: pl.DataFrame  # unit, pair, interface_id, cl, sv, sp, reply, n, first, last: pairs that meet often
+    sizes: pl.DataFrame  # unit, packets, bytes, n: what they sent
+    hist: pl.DataFrame  # unit, packets, bytes, bin, n, ports: sizes of the families found, and their broken forms
 
 
-def reduce_flows(flows: pl.LazyFrame) -> Reduced:
-    """Return the small tables of a frame of flows: two passes over the records."""
-    flows = completed(flows)
-    names = [name for name in (*NEEDED, "interface_id", *HELPFUL) if name in flows.collect_schema().names()]
-    tcp = flows.filter(usable()).select(names)
-    lengths, marks, ends, pairs = pl.collect_all(
-        [_lengths(tcp), _marks(tcp), _ends(tcp), _pairs(tcp)], engine="streaming"
+def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Reduced:
+    """Return the small tables of a frame of flows, `hist` still empty: two passes over the records.
+
+    `windows` are known beforehand where the flows are a part of others.
+    """
+    tcp = _tcp(flows)
+    # One after the other: collected together, the records that one of them is late to take pile up in memory.
+    lengths, marks, ends, scans, pairs = map(
+        _collect, (of_records(tcp), _marks(tcp), _ends(tcp), _scans(tcp), _pairs(tcp))
     )
-    windows = _windows(lengths)
-    scans = pairs.filter(pl.col("system") >= SCAN_PORTS).select(cl="srcaddr", sv="dstaddr").unique()
-    often = _worth_counting(pairs, scans)
-    roles = oriented(tcp, windows, ends)
-    hist, served = pl.collect_all([_histogram(roles, often), _served(roles, scans)], engine="streaming")
-    return Reduced(windows, marks, ends, scans, pairs.drop("system"), hist, served)
+    cut, often = _windows(lengths, windows), _often(pairs)
+    roles = oriented(tcp, cut, ends, often)
+    if scans.height:
+        roles = roles.join(scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
+    units, sizes = _collect(_units(roles)), _collect(_sizes(roles))
+    return Reduced(cut, marks, ends, scans, _homes(pairs), units, sizes, sizes.clear())
+
+
+def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    return frame.collect(engine="streaming")
+
+
+def _windows(lengths: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
+    """Return how windows lie; where that is known, only what these records cover of the first and the last is new."""
+    cut = windows_of(lengths)
+    if known is None:
+        return cut
+    cover = cut.select("interface_id", "opened", "closed")
+    both = known.drop("opened", "closed").join(cover, on="interface_id")
+    return pl.concat([both.select(cut.columns), cut.join(known, on="interface_id", how="anti")])
+
+
+def follow(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> pl.DataFrame:
+    """Return the connections of these shapes (unit, packets, bytes) by window: one pass over the records.
+
+    Adds block, bin, of, n, port and last_port. Hours of a pair's windows tell all about its beat, more only cost time:
+    of a pair seen in very many windows, only one block `of` so many is taken, for a beat shows in neighbours. The first
+    and the last window of an interface are cut off, and left out.
+    """
+    every = ((pl.col("last") - pl.col("first") + 1) / MOST_WINDOWS).ceil().cast(pl.Int64)
+    units = reduced.units.select("unit", "interface_id", of=every).join(_edges(reduced.windows), on="interface_id")
+    wanted = _keyed(shapes).join(units.drop("interface_id"), on="unit")
+    block = pl.when(pl.col("of") > 1).then(pl.col("bin") // BLOCK).otherwise(0)
+    rows = _chosen(flows, reduced, wanted).with_columns(block=block)
+    rows = rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none"), pl.col("block") % pl.col("of") == 0)
+    ports = {"port": pl.col("clport").min(), "last_port": pl.col("clport").max()}
+    counts = rows.group_by("shape", "bin").agg(pl.len().alias("n"), pl.col("block").first(), **ports)
+    return counts.collect(engine="streaming").join(wanted.drop("oldest", "newest"), on="shape").drop("shape")
+
+
+def _edges(windows: pl.DataFrame) -> pl.DataFrame:
+    ends = {"oldest": "opened", "newest": "closed"}
+    bins = {bound: (pl.col(second) - pl.col("phase")) // pl.col("width") for bound, second in ends.items()}
+    return windows.select("interface_id", **bins)
+
+
+def record(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> Reduced:
+    """Return the tables with `hist`, the connections of these shapes in every window: one pass over the records."""
+    wanted = _keyed(shapes)
+    counts = _chosen(flows, reduced, wanted).group_by("shape", "bin").agg(pl.len().alias("n"), ports=pl.col("clport"))
+    hist = counts.collect(engine="streaming").join(wanted, on="shape")
+    return replace(reduced, hist=hist.select(*SHAPE, "bin", "n", "ports"))
+
+
+def _keyed(shapes: pl.DataFrame) -> pl.DataFrame:
+    return shapes.select(*SHAPE, shape=number(*SHAPE)).unique("shape")
+
+
+def _chosen(flows: pl.LazyFrame, reduced: Reduced, wanted: pl.DataFrame) -> pl.LazyFrame:
+    """Return the oriented records of the wanted shapes, with what else stands there."""
+    pairs = reduced.units.join(wanted, on="unit", how="semi").select("pair").unique()
+    roles = oriented(_tcp(flows), reduced.windows, reduced.ends, pairs)
+    return roles.with_columns(shape=number(*SHAPE)).join(wanted.drop(SHAPE).lazy(), on="shape")
+
+
+def served(flows: pl.LazyFrame, reduced: Reduced, addresses: pl.Series) -> pl.DataFrame:
+    """Return what these addresses were sent, by interface and size: one pass over the records."""
+    known = pl.DataFrame({"sv": addresses.unique()}).with_columns(_sv=name("sv"))
+    tcp = _tcp(flows).join(known.lazy().select("_sv"), left_on=name("dstaddr"), right_on="_sv", how="semi")
+    roles = oriented(tcp, reduced.windows, reduced.ends).filter(~pl.col("reply") & small())
+    if reduced.scans.height:
+        roles = roles.join(reduced.scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
+    sent = roles.group_by("_sv", "_interface", "packets", "bytes").agg(pl.len().alias("n"))
+    return sent.collect(engine="streaming").join(known, on="_sv").drop("_sv")
 
 
 def completed(flows: pl.LazyFrame) -> pl.LazyFrame:
@@ -79,144 +162,168 @@ def usable() -> pl.Expr:
     return pl.all_horizontal(TESTS.values())
 
 
-def _seconds(name: str) -> pl.Expr:
-    return pl.col(name).dt.epoch("s")
+def _tcp(flows: pl.LazyFrame) -> pl.LazyFrame:
+    flows = completed(flows)
+    names = [field for field in (*NEEDED, "interface_id", *HELPFUL) if field in flows.collect_schema().names()]
+    return flows.filter(usable()).select(names)
+
+
+def _seconds(field: str) -> pl.Expr:
+    return pl.col(field).dt.epoch("s")
 
 
 def _marks(tcp: pl.LazyFrame) -> pl.LazyFrame:
     """Return what newer fields tell of an interface; all false where the format has none of them."""
     names = tcp.collect_schema().names()
     no = pl.lit(False)
-    instance = pl.col("instance_id").is_not_null().any() if "instance_id" in names else no
-    balancer = (pl.col("interface_type") == "network_load_balancer").any() if "interface_type" in names else no
-    # Interfaces of AWS's own services may carry no account; only a load balancer's also opens steady connections.
-    unowned = (pl.col("account_id") == "unknown").any() if "account_id" in names else no
-    return tcp.group_by("interface_id").agg(
-        balancer=(balancer | unowned).fill_null(False).any(), instance=instance.any()
-    )
+    if not {"instance_id", "interface_type", "account_id"} & set(names):
+        return tcp.select("interface_id", instance=no, balancer=no).head(0)
+    marks = {
+        "instance": pl.col("instance_id").is_not_null() if "instance_id" in names else no,
+        "balancer": pl.col("interface_type") == "network_load_balancer" if "interface_type" in names else no,
+        # Interfaces of AWS's own services may carry no account; only a load balancer's also opens steady connections.
+        "unowned": pl.col("account_id") == "unknown" if "account_id" in names else no,
+    }
+    each = tcp.select("interface_id", **{mark: test.fill_null(False) for mark, test in marks.items()})
+    known = each.group_by("interface_id").agg(pl.col(list(marks)).any())
+    return known.select("interface_id", "instance", balancer=pl.col("balancer") | pl.col("unowned"))
 
 
-def _lengths(tcp: pl.LazyFrame) -> pl.LazyFrame:
-    length = (_seconds("end") - _seconds("start")).clip(0, 660)
-    return tcp.group_by("interface_id", mark=_seconds("start") % 600, length=length).len("n")
+def _meets(frame: pl.LazyFrame, by: str, port: str) -> pl.LazyFrame:
+    """Return by each key about how many different values a port `meets`, up to `BITS`: each sets a bit."""
+    bit = pl.lit(2, pl.UInt64) ** (pl.col(port) % BITS)
+    bits = frame.select(by, bit=bit).group_by(by).agg(pl.col("bit").bitwise_or())
+    return bits.select(by, meets=pl.col("bit").bitwise_count_ones())
+
+
+def _end(side: str) -> pl.Expr:
+    return number(name(f"{side}addr"), f"{side}port") % ENDS
 
 
 def _ends(tcp: pl.LazyFrame) -> pl.LazyFrame:
-    open_to_doubt = tcp.filter((pl.col("srcport") >= SYSTEM_PORTS) == (pl.col("dstport") >= SYSTEM_PORTS))
-    there = open_to_doubt.select(addr="dstaddr", port="dstport", other="srcport")
-    back = open_to_doubt.select(addr="srcaddr", port="srcport", other="dstport")
-    meets = pl.concat([there, back]).group_by("addr", "port").agg(meets=pl.col("other").n_unique())
+    """Return which ends are servers, where the ports leave it open.
+
+    Ends are counted in `ENDS` buckets, so that the table stays small whatever the number of clients.
+    """
+    doubt = tcp.filter((pl.col("srcport") >= SYSTEM_PORTS) == (pl.col("dstport") >= SYSTEM_PORTS))
+    there = doubt.select(end=_end("dst"), other="srcport")
+    back = doubt.select(end=_end("src"), other="dstport")
+    meets = _meets(pl.concat([there, back]), "end", "other")
     return meets.filter(pl.col("meets") >= SERVER_MEETS)
 
 
+def _scans(tcp: pl.LazyFrame) -> pl.LazyFrame:
+    knocks = tcp.filter(pl.col("dstport") < SYSTEM_PORTS, pl.col("srcport") >= SYSTEM_PORTS)
+    ports = _meets(knocks.select("dstport", scan=number(name("srcaddr"), name("dstaddr"))), "scan", "dstport")
+    return ports.filter(pl.col("meets") >= SCAN_PORTS).select("scan")
+
+
+def scanning() -> pl.Expr:
+    """Return the number that `Reduced.scans` knows a scanner and its victim by, of oriented records."""
+    return number("_cl", "_sv")
+
+
+def _pair() -> pl.Expr:
+    """Return the number of two addresses on an interface, whichever way a record goes."""
+    # Numbers beyond 64 bits wrap around, so the sum is as good as any other symmetric mixture.
+    return number("_interface", pl.col("_src") + pl.col("_dst"))
+
+
+def _named(tcp: pl.LazyFrame) -> pl.LazyFrame:
+    return tcp.with_columns(_interface=name("interface_id"), _src=name("srcaddr"), _dst=name("dstaddr"))
+
+
 def _pairs(tcp: pl.LazyFrame) -> pl.LazyFrame:
-    system = pl.col("dstport").filter(pl.col("dstport") < SYSTEM_PORTS).n_unique()
-    return tcp.group_by("interface_id", "srcaddr", "dstaddr").agg(pl.len().alias("n"), system=system)
+    # Whatever is grouped is a column first: aggregates of expressions keep all rows in memory.
+    src, dst = pl.col("_src"), pl.col("_dst")
+    each = _named(tcp).select(
+        pair=_pair(), interface="_interface", up=src < dst, at=_seconds("start"),
+        low=pl.min_horizontal(src, dst), high=pl.max_horizontal(src, dst),
+    )  # fmt: skip
+    return each.group_by("pair").agg(
+        pl.len().alias("n"),
+        pl.col("up").sum(),
+        pl.col("interface", "low", "high").first(),
+        first=pl.col("at").min(),
+        last=pl.col("at").max(),
+    )
 
 
-def _worth_counting(pairs: pl.DataFrame, scans: pl.DataFrame) -> pl.DataFrame:
-    """Return the directed pairs that meet often; `alone` where this interface never logs the other direction."""
-    there = pairs.filter(pl.col("n") >= FEWEST)
-    back = pairs.select("interface_id", srcaddr="dstaddr", dstaddr="srcaddr", back=pl.lit(True))
-    kept = there.join(back, on=["interface_id", "srcaddr", "dstaddr"], how="left")
-    kept = kept.join(scans, left_on=["srcaddr", "dstaddr"], right_on=["cl", "sv"], how="anti")
-    kept = kept.join(scans, left_on=["dstaddr", "srcaddr"], right_on=["cl", "sv"], how="anti")
-    return kept.select("interface_id", "srcaddr", "dstaddr", alone=pl.col("back").is_null())
+def _often(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs that meet often; `alone` where this interface never logs the other direction."""
+    most = pl.max_horizontal("up", pl.col("n") - pl.col("up"))
+    slow = (most < OFTEN) & (most * SLOWEST < pl.col("last") - pl.col("first"))
+    alone = (pl.col("up") == 0) | (pl.col("up") == pl.col("n"))
+    return pairs.filter((most >= FEWEST) & ~slow).select("pair", alone=alone)
 
 
-def _windows(marks: pl.DataFrame) -> pl.DataFrame:
-    rows = [
-        _window(str(name[0]), part) for name, part in sorted(marks.group_by("interface_id"), key=lambda g: str(g[0]))
-    ]
-    return pl.DataFrame(rows, schema={"interface_id": pl.String, "width": pl.Int64, "phase": pl.Int64}, orient="row")
+def _homes(pairs: pl.DataFrame) -> pl.DataFrame:
+    ends = [pairs.select("interface", "n", address=end) for end in ("low", "high")]
+    weight = pl.concat(ends).group_by("interface", "address").agg(pl.col("n").sum())
+    return weight.filter(pl.col("n") >= FEWEST)
 
 
-def _window(interface: str, marks: pl.DataFrame) -> tuple[str, int, int]:
-    """Return the width and the phase of one interface's windows.
+def oriented(
+    tcp: pl.LazyFrame, windows: pl.DataFrame, ends: pl.DataFrame, often: pl.DataFrame | None = None
+) -> pl.LazyFrame:
+    """Return the records with `reply`, `clport`, `sp`, `bin` (window), and the numbers `_cl`, `_sv` and `unit`.
 
-    AWS cuts at 60 or 600 seconds, and at about 30 on Nitro and load balancer interfaces, whose records all carry the
-    first and last packet of the interface: their lengths press against the window's width. Where most records are far
-    shorter than the longest, times are the flow's own and any cut will do.
+    Where it is given, only the pairs in `often` are kept, with what else stands there.
     """
-    by_length = marks.sort("length")
-    lengths, total = by_length["length"], int(marks["n"].sum())
-    cumulated = by_length["n"].cum_sum()
-    typical, long = (int(lengths[int((cumulated < share * total).sum())]) for share in (0.5, 0.95))
-    width = 30 if long <= 33 else 60 if long <= 66 or typical < 10 else 600
-    return interface, width, _phase(marks, width)
-
-
-def _phase(marks: pl.DataFrame, width: int) -> int:
-    """Return the second at which windows begin: the cut across which the fewest records reach."""
-    step = 1 if width <= 60 else 10
-    cuts = pl.DataFrame({"cut": range(0, width, step)})
-    into = (pl.col("mark") - pl.col("cut")) % width
-    fits = (
-        marks.join(cuts, how="cross")
-        .group_by("cut")
-        .agg(inside=pl.col("n").filter(into + pl.col("length") < width).sum(), early=(into * pl.col("n")).sum())
-    )
-    return int(fits.sort("inside", "early", "cut", descending=[True, False, False])["cut"][0])
-
-
-def oriented(tcp: pl.LazyFrame, windows: pl.DataFrame, ends: pl.DataFrame) -> pl.LazyFrame:
-    """Return the records with `cl`, `clport`, `sv`, `sp` (who opened, who serves), `reply` and `bin` (window)."""
-    frame = tcp
-    if ends.height:
-        for side in ("src", "dst"):
-            met = ends.lazy().select(
-                pl.col("addr").alias(f"{side}addr"),
-                pl.col("port").alias(f"{side}port"),
-                pl.col("meets").alias(f"_{side}"),
-            )
-            frame = frame.join(met, on=[f"{side}addr", f"{side}port"], how="left")
-    else:
-        frame = frame.with_columns(_src=pl.lit(0), _dst=pl.lit(0))
-    src, dst = pl.col("_src").fill_null(0), pl.col("_dst").fill_null(0)
-    system_src, system_dst = pl.col("srcport") < SYSTEM_PORTS, pl.col("dstport") < SYSTEM_PORTS
-    guess = (
-        pl.when(system_src != system_dst)
-        .then(system_src)
-        .when(src != dst)
-        .then(src > dst)
-        .otherwise(pl.col("srcport") < pl.col("dstport"))
-    )
-    if "tcp_flags" in frame.collect_schema().names():
-        # SYN alone comes from who opens, SYN with ACK (18) from who answers; a connection's later windows have neither.
-        shake = pl.col("tcp_flags").fill_null(0) & 18
-        guess = pl.when(shake == 2).then(False).when(shake == 18).then(True).otherwise(guess)
-    frame = frame.with_columns(reply=guess).drop("_src", "_dst")
-    frame = frame.with_columns(
-        cl=pl.when("reply").then("dstaddr").otherwise("srcaddr"),
-        sv=pl.when("reply").then("srcaddr").otherwise("dstaddr"),
+    frame = _named(tcp)
+    if often is not None:
+        frame = frame.with_columns(pair=_pair()).join(often.lazy(), on="pair")
+    frame, guess = _guess(frame, ends)
+    frame = frame.with_columns(reply=guess).with_columns(
+        _cl=pl.when("reply").then("_dst").otherwise("_src"),
+        _sv=pl.when("reply").then("_src").otherwise("_dst"),
         clport=pl.when("reply").then("dstport").otherwise("srcport"),
         sp=pl.when("reply").then("srcport").otherwise("dstport"),
     )
-    frame = frame.join(windows.lazy(), on="interface_id", how="left")
+    frame = frame.join(windows.lazy().select("interface_id", "width", "phase"), on="interface_id", how="left")
     # The middle of a record, not its start: what an interface saw first wanders within its window.
     middle = (_seconds("start") + _seconds("end")) // 2
-    return frame.with_columns(bin=(middle - pl.col("phase")) // pl.col("width"))
+    unit = number("_interface", "_cl", "_sv", "sp", "reply")
+    return frame.with_columns(unit=unit, bin=(middle - pl.col("phase")) // pl.col("width"))
 
 
-def _histogram(frame: pl.LazyFrame, often: pl.DataFrame) -> pl.LazyFrame:
-    small = _small()
-    kept = frame.join(often.lazy(), on=["interface_id", "srcaddr", "dstaddr"], how="inner")
-    kept = kept.filter(~pl.col("reply") | pl.col("alone"))
-    packets = pl.when(small).then("packets").otherwise(0)
-    size = pl.when(small).then("bytes").otherwise(0)
-    return kept.group_by("interface_id", *UNIT, "reply", packets=packets, bytes=size, bin="bin").agg(
-        n=pl.len(),
-        port=pl.col("clport").min(),
-        last_port=pl.col("clport").max(),
-        opened=_seconds("start").min(),
-        closed=_seconds("end").max(),
-    )
+def _guess(frame: pl.LazyFrame, ends: pl.DataFrame) -> tuple[pl.LazyFrame, pl.Expr]:
+    """Return whether a record is a reply, judging by flags, system ports, ends known as servers, or the lower port."""
+    system_src, system_dst = pl.col("srcport") < SYSTEM_PORTS, pl.col("dstport") < SYSTEM_PORTS
+    systems = system_src != system_dst
+    by_ports = pl.when(systems).then(system_src).otherwise(pl.col("srcport") < pl.col("dstport"))
+    if ends.height:
+        for side in ("src", "dst"):
+            met = ends.lazy().select(pl.col("end").alias(f"_{side}_end"), pl.col("meets").alias(f"_{side}_meets"))
+            frame = frame.with_columns(_end(side).alias(f"_{side}_end"))
+            frame = frame.join(met, on=f"_{side}_end", how="left")
+        src, dst = pl.col("_src_meets").fill_null(0), pl.col("_dst_meets").fill_null(0)
+        by_ports = pl.when(~systems & (src != dst)).then(src > dst).otherwise(by_ports)
+    if "tcp_flags" not in frame.collect_schema().names():
+        return frame, by_ports
+    # SYN alone comes from who opens, SYN with ACK (18) from who answers; a connection's later windows have neither.
+    shake = pl.col("tcp_flags").fill_null(0) & 18
+    return frame, pl.when(shake == 2).then(False).when(shake == 18).then(True).otherwise(by_ports)
 
 
-def _served(frame: pl.LazyFrame, scans: pl.DataFrame) -> pl.LazyFrame:
-    sent = frame.filter(~pl.col("reply") & _small()).join(scans.lazy(), on=["cl", "sv"], how="anti")
-    return sent.group_by("interface_id", "sv", "packets", "bytes").agg(pl.len().alias("n"))
+def _kept() -> pl.Expr:
+    return ~pl.col("reply") | pl.col("alone")
 
 
-def _small() -> pl.Expr:
+def _units(roles: pl.LazyFrame) -> pl.LazyFrame:
+    cl, sv = ("dstaddr", "srcaddr"), ("srcaddr", "dstaddr")
+    unit = roles.filter(_kept()).group_by("unit").agg(
+        pl.col("pair", "interface_id", "srcaddr", "dstaddr", "sp", "reply").first(),
+        pl.len().alias("n"), first=pl.col("bin").min(), last=pl.col("bin").max(),
+    )  # fmt: skip
+    named = {end: pl.when("reply").then(back).otherwise(there) for end, (back, there) in (("cl", cl), ("sv", sv))}
+    return unit.with_columns(**named).drop("srcaddr", "dstaddr")
+
+
+def small() -> pl.Expr:
+    """Whether a record is small enough to be checks."""
     return (pl.col("packets") <= LARGEST_PACKETS) & (pl.col("bytes") <= LARGEST_BYTES)
+
+
+def _sizes(roles: pl.LazyFrame) -> pl.LazyFrame:
+    return roles.filter(_kept() & small()).group_by(SHAPE).len("n")

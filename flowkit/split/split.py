@@ -7,21 +7,34 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from flowkit.knowledge import Groups, Knowledge, knowledge
 from flowkit.split import decide
-from flowkit.split.assign import DOUBT, assign
-from flowkit.split.families import families
+from flowkit.split.assign import DOUBT, assign, connections, shapes
+from flowkit.split.families import families, tried
+from flowkit.split.keys import number
 from flowkit.split.nodes import nodes_of
-from flowkit.split.reduce import NEEDED, TESTS, UNIT, Reduced, completed, oriented, reduce_flows, usable
+from flowkit.split.reduce import (
+    NEEDED,
+    SHAPE,
+    TESTS,
+    Reduced,
+    completed,
+    follow,
+    oriented,
+    record,
+    reduce_flows,
+    scanning,
+    served,
+    usable,
+)
 from flowkit.split.words import boundary, clusters, named, page, summary, verdict
-
-PAIR = ["interface_id", *UNIT]
-CONNECTION = ["_unit", "clport", "bin"]
 
 
 def fit(
     flows: pl.LazyFrame,
     *,
-    lb_addresses: Collection[str] | None = None,
+    lb_addresses: Collection[str] | str | None = None,
+    target_groups: Groups | None = None,
     assign: Mapping[str, str] | None = None,
 ) -> Split:
     """Return how the health checks among these flows are told apart from their service.
@@ -39,6 +52,8 @@ def fit(
         `Split.boundary` says which.
     lb_addresses
         Addresses of the load balancer's nodes, when known. Then only they can be checkers; else nodes are inferred.
+    target_groups
+        How its target groups check their targets, as `flowkit.knowledge.knowledge` takes them.
     assign
         What a person decided, by the name of the cluster, as `Split.assign` takes it.
 
@@ -55,11 +70,19 @@ def fit(
     """
     names = flows.collect_schema().names()
     lacking = tuple(name for name in NEEDED if name not in names)
-    reduced = None if lacking else reduce_flows(flows)
-    found = named(families(reduced, lb_addresses)) if reduced else None
+    reduced, found = (None, None) if lacking else _learnt(flows, knowledge(lb_addresses, target_groups))
     split = Split(reduced, found, lacking)
     split.assign_all(assign or {})
     return split
+
+
+def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFrame]:
+    reduced = reduce_flows(flows)
+    what = tried(reduced)
+    beats = follow(flows, reduced, what.members)
+    fronts = served(flows, reduced, what.facts.join(what.ranges, on="unit", how="semi")["cl"])
+    found = named(families(reduced, what, beats, fronts, known))
+    return record(flows, reduced, shapes(found, reduced)), found
 
 
 @dataclass(eq=False, repr=False)
@@ -132,11 +155,11 @@ class Split:
         self.nodes = nodes_of(final)
         self.checks = None
         if self.reduced is not None and final is not None:
-            self.checks = assign(self.reduced.hist, self.reduced.windows, final)
+            self.checks = assign(self.reduced, final)
 
     def over(self, flows: pl.LazyFrame) -> Split:
         """Return the split for other flows of the same logs: its families, looked for in another stretch of time."""
-        there = Split(self.reduced and reduce_flows(flows), self.found, self.lacking)
+        there = Split(self._reduced(flows), self.found, self.lacking)
         there.assign_all(self.decisions)
         return there
 
@@ -153,47 +176,40 @@ class Split:
             counts = pl.all_horizontal(pl.lit(value=True), *known.values()).fill_null(value=False)
             return _kinds(flows.with_columns(_counts=counts, _chance=pl.lit(0.0)), names)
         roles = oriented(completed(flows), self.reduced.windows, self.reduced.ends)
-        counts = usable() & ~self._scans()
+        counts = usable()
+        if self.reduced.scans.height:
+            counts &= ~scanning().is_in(self.reduced.scans["scan"].implode())
         roles = roles.with_columns(_counts=counts.fill_null(False), _chance=pl.lit(0.0))
         return _kinds(self._chances(roles) if self.checks.height else roles, names)
 
-    def _scans(self) -> pl.Expr:
-        assert self.reduced is not None
-        pairs = self.reduced.scans.select(pl.concat_str("cl", "sv", separator=" ")).to_series()
-        return pl.concat_str("cl", "sv", separator=" ").is_in(pairs.implode()) if len(pairs) else pl.lit(False)
+    def _reduced(self, flows: pl.LazyFrame) -> Reduced | None:
+        if self.reduced is None or self.found is None:
+            return None
+        reduced = reduce_flows(flows, self.reduced.windows)
+        return record(flows, reduced, shapes(self.found, reduced))
 
     def _chances(self, roles: pl.LazyFrame) -> pl.LazyFrame:
         assert self.checks is not None
-        # One join by names finds the few pairs that have checks; the others go by numbers.
-        units = self.checks.select(PAIR).unique().sort(PAIR).with_row_index("_unit")
-        checks = self.checks.join(units, on=PAIR).drop(PAIR)
-        roles = roles.join(units.lazy(), on=PAIR, how="left")
-        where = ["_unit", "reply", "packets", "bytes", "bin"]
-        seen = roles.join(checks.lazy(), on=where, how="left")
-        seen = seen.with_columns(_chance=pl.when("_counts").then("chance").fill_null(0.0)).drop("chance")
-        both = seen.join(_connections(seen), on=CONNECTION, how="left")
-        # The rest of a check that a window's edge cut off goes the same way and carries no data.
-        segment = pl.when(pl.col("sv").str.contains(":", literal=True)).then(72).otherwise(52)
-        rest = pl.col("bytes") <= segment * pl.col("packets")
-        carried = (
-            pl.when(pl.col("_counts") & ((pl.col("reply") != pl.col("_way")) | rest)).then("_whole").fill_null(0.0)
+        sizes = self.checks.select(_size=number(*SHAPE, "bin"), _sized="chance").unique("_size")
+        whole = connections(self.checks)
+        roles = roles.with_columns(
+            _size=number(*SHAPE, "bin"),
+            _connection=number("_interface", "_cl", "_sv", "sp", "clport", "bin"),
         )
-        return both.with_columns(_chance=pl.max_horizontal("_chance", carried))
+        roles = roles.join(sizes.lazy(), on="_size", how="left").join(whole.lazy(), on="_connection", how="left")
+        # The rest of a check that a window's edge cut off goes the same way and carries no data.
+        segment = pl.when(pl.col("srcaddr").str.contains(":", literal=True)).then(72).otherwise(52)
+        carried = (pl.col("reply") != pl.col("_way")) | (pl.col("bytes") <= segment * pl.col("packets"))
+        chance = pl.max_horizontal(
+            pl.col("_sized").fill_null(0.0), pl.when(carried).then("_whole").otherwise(0.0).fill_null(0.0)
+        )
+        return roles.with_columns(_chance=pl.when("_counts").then(chance).otherwise(0.0))
 
     def __repr__(self) -> str:
         return summary(self.clusters, self.nodes, self.boundary)
 
     def _repr_html_(self) -> str:
         return page(self.clusters, self.nodes, self.boundary)
-
-
-def _connections(seen: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the connections that are, or may be, checks: `_whole`, the chance, and `_way`, the direction seen."""
-    checks = seen.filter(pl.col("_chance") >= DOUBT).select(*CONNECTION, _way="reply", _whole="_chance")
-    # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
-    # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
-    beside = pl.concat([checks.with_columns(pl.col("bin") + step) for step in (-2, -1, 0, 1, 2)])
-    return beside.group_by(CONNECTION).agg(pl.col("_whole").max(), pl.col("_way").min())
 
 
 def _kinds(frame: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:

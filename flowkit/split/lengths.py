@@ -1,0 +1,65 @@
+"""How each interface cuts its time into windows, read off the lengths of its records."""
+
+from __future__ import annotations
+
+import polars as pl
+
+# A tenth is allowed for windows that close late, as in `flowkit.windows`.
+THIRTY, MINUTE = 33, 66
+# One record in a thousand longer than 30 s makes the windows longer; fewer may be broken.
+FEW = 1_000
+# Where half of the records are this short (s), times are the flows' own and not their windows'.
+OWN = 10
+
+SCHEMA = {
+    "interface_id": pl.String, "width": pl.Int64, "phase": pl.Int64, "whole": pl.Int64,
+    "opened": pl.Int64, "closed": pl.Int64,
+}  # fmt: skip
+
+
+def of_records(tcp: pl.LazyFrame) -> pl.LazyFrame:
+    """Return how many records of each length begin at each second of ten minutes, and the first and last second."""
+    start, end = (pl.col(field).dt.epoch("s") for field in ("start", "end"))
+    return tcp.group_by("interface_id", mark=start % 600, length=(end - start).clip(0, 660)).agg(
+        n=pl.len(), opened=start.min(), closed=end.max()
+    )
+
+
+def windows(lengths: pl.DataFrame) -> pl.DataFrame:
+    """Return per interface width and phase (s) of the windows counts are made in, and how many make a `whole` one.
+
+    AWS cuts at 60 or 600 seconds, and at about 30 on Nitro and load balancer interfaces, whose records all carry the
+    first and last packet of the interface: their lengths press against the window's width. Where most records are far
+    shorter than the longest, times are the flow's own and a finer cut will do; but a record that holds several checks
+    (a source port that came back) still fills the whole window.
+    """
+    parts = sorted(lengths.drop_nulls("mark").group_by("interface_id"), key=lambda part: str(part[0]))
+    return pl.DataFrame([_window(str(name[0]), part) for name, part in parts], schema=SCHEMA, orient="row")
+
+
+def _window(interface: str, lengths: pl.DataFrame) -> tuple[str, int, int, int, int, int]:
+    by_length = lengths.sort("length")
+    total, cumulated = int(lengths["n"].sum()), by_length["n"].cum_sum()
+    typical, long = (int(by_length["length"][int((cumulated < share * total).sum())]) for share in (0.5, 0.95))
+    reaching = int(by_length.filter(pl.col("length") > THIRTY)["n"].sum())
+    if long <= THIRTY and reaching <= total // FEW:
+        width, whole = 30, 1
+    elif typical < OWN and long <= MINUTE:
+        width, whole = 30, 2
+    else:
+        width, whole = (60 if long <= MINUTE or typical < OWN else 600), 1
+    opened, closed = (int(lengths["opened"].min()), int(lengths["closed"].max()))  # type: ignore[arg-type]
+    return interface, width, _phase(lengths, width * whole), whole, opened, closed
+
+
+def _phase(lengths: pl.DataFrame, width: int) -> int:
+    """Return the second at which windows begin: the cut across which the fewest records reach."""
+    step = 1 if width <= 60 else 10
+    cuts = pl.DataFrame({"cut": range(0, width, step)})
+    into = (pl.col("mark") - pl.col("cut")) % width
+    fits = (
+        lengths.join(cuts, how="cross")
+        .group_by("cut")
+        .agg(inside=pl.col("n").filter(into + pl.col("length") < width).sum(), early=(into * pl.col("n")).sum())
+    )
+    return int(fits.sort("inside", "early", "cut", descending=[True, False, False])["cut"][0])
