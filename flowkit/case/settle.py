@@ -164,7 +164,7 @@ _ROW = "_row"
 """A record's place among those of its stretch: joins do not keep their order."""
 
 
-_LEARNT = ("served", "pairs")
+_LEARNT = ("homes", "sizes")
 """Tables that only serve to make a split, and are not kept with it."""
 
 
