@@ -1,0 +1,68 @@
+"""flowkit asked one thing: `python asked.py WHAT FOLDER CACHE [START END]`, in the project's environment.
+
+`scan` is the question of contenders.py of the files themselves, `case` the same of a case whose records the cache
+holds, `load` the making of that case; every other WHAT is a question that the notebooks ask of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from measure import answer, peak, tell
+
+import flowkit as fk
+
+
+def per_minute(flows: pl.LazyFrame) -> dict[str, Any]:
+    """Ask for flows, packets and bytes a minute by action."""
+    sums = [pl.len().alias("flows"), pl.col("packets").sum(), pl.col("bytes").sum()]
+    minute = pl.col("start").dt.timestamp("ms") // 60_000
+    return answer(flows.group_by(minute.alias("minute"), "action").agg(sums).collect(engine="streaming").rows())
+
+
+def _table(made: pl.LazyFrame) -> dict[str, Any]:
+    return {"rows": made.collect(engine="streaming").height}
+
+
+def _said(words: object) -> dict[str, Any]:
+    return {"rows": len(str(words).splitlines())}
+
+
+QUESTIONS: dict[str, Callable[[fk.Case], dict[str, Any]]] = {
+    "case": lambda case: per_minute(case.flows),
+    "the case itself": lambda case: _said(repr(case)),
+    "findings": lambda case: _said(fk.findings(case)),
+    "timeline by kind": lambda case: _table(fk.timeline(case.flows, by="kind")),
+    "timeline by action": lambda case: _table(fk.timeline(case.flows.remove(kind="health-check"), by="action")),
+    "timeline of checks": lambda case: _table(fk.timeline(case.flows.filter(kind="health-check"), by="srcaddr")),
+    "peers": lambda case: _table(fk.peers(case.flows.remove(kind="health-check"))),
+    "rejected": lambda case: _table(fk.rejected(case.flows)),
+    "sizes": lambda case: _table(fk.sizes(case.flows)),
+    "aggregation": lambda case: _table(fk.aggregation(case.flows)),
+    "coverage": lambda case: _table(case.coverage()),
+    "target health": lambda case: _table(fk.target_health(case.flows)),
+    "health changes": lambda case: _table(fk.health_changes(case.flows)),
+    "split": lambda case: _said(repr(case.split)),
+}
+
+
+def main(what: str, folder: str, cache: str, start: str | None = None, end: str | None = None) -> None:
+    """Ask, and tell what it took; the load before a question does not count."""
+    if what == "scan":
+        tell(lambda: per_minute(fk.scan(folder, start=start, end=end)))
+    elif what == "load":
+        tell(lambda: {"flows": fk.load(folder, start=start, end=end, cache=cache).facts["flows"]})
+    else:
+        case = fk.load(folder, start=start, end=end, cache=cache)
+        # Only what the question itself takes: the load's own peak is measured by itself.
+        loaded = peak()
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
+        tell(lambda: QUESTIONS[what](case), loaded=loaded, objects=case.ledger.height)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,53 @@
+"""One thing measured in a process of its own: CPU, wall clock, and the most memory it held."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of CPU and of the wall clock, the peak in MB, and what else was told."""
+
+    cpu: float
+    wall: float
+    peak: float
+    more: dict[str, Any]
+
+
+def tell(ask: Callable[[], Any], **more: Any) -> None:
+    """Do it, and print as JSON what it took; what it returns, a dict, is printed too."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    found = ask() or {}
+    took = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall, "peak": peak()}
+    print(json.dumps({**took, **more, **found}))
+
+
+def peak() -> float:
+    """Return the most memory this process held, in MB (Linux)."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def answer(rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
+    """Return an answer's rows as something that can be compared."""
+    words = sorted(" ".join(map(str, row)) for row in rows)
+    return {"rows": len(words), "answer": hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]}
+
+
+def measured(python: str | Path, script: str, *arguments: object) -> Measured:
+    """Run a script that `tell`s, in a process of its own, and return what it told."""
+    command = [str(python), str(Path(__file__).with_name(script)), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    return Measured(told.pop("cpu"), told.pop("wall"), told.pop("peak"), told)
