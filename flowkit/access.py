@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -61,12 +61,22 @@ class Access:
         Raises `MissingExtraError` without boto3, `AwsError` for a region, profile or credentials that are not there.
         """
         with told(f"reaching {service}"):
-            place = region or self.region or os.environ.get("AWS_REGION") or self._session.region_name
+            place = region or self._place
             if (service, place) not in self._clients:
                 client = self._session.client(service, region_name=place, config=_config())
                 client.meta.events.register("before-call", self._count)
                 self._clients[service, place] = client
             return self._clients[service, place]
+
+    def within(self, region: str) -> Access:
+        """Return the same session in a region; itself where it is there already, or "" is given."""
+        with told("reaching AWS"):
+            return self if region in ("", self._place) else replace(self, region=region)
+
+    @property
+    def _place(self) -> str | None:
+        place: str | None = self.region or os.environ.get("AWS_REGION") or self._session.region_name
+        return place
 
     @cached_property
     def calls(self) -> Counter[str]:

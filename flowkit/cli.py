@@ -256,6 +256,7 @@ def _ahead(given: argparse.Namespace) -> tuple[About, Preflight]:
     wanted = Wanted(**{name: getattr(given, name) for name in _WANTED})
     start, end = span(given.start, given.end, given.tz)
     of = about(given.source, given.nlb, wanted, start=start, access=session, ip_ranges=given.ip_ranges)
+    session = of.access
     objects = find(of.source, start, end, access=session, fields=given.fields, **of.wanted.asked())
     held = cache.identities(cache.shelf(cache.home(given.cache), home(of.source)))
     return of, preflight(str(of.source), objects, held, region=session.region, listed=session.calls["s3:ListObjectsV2"])

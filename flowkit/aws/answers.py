@@ -102,10 +102,10 @@ def group(answer: Answer, attributes: Mapping[str, str], targets: Iterable[Targe
     )
 
 
-def target(answer: Answer, interfaces: Iterable[Answer]) -> Target:
-    """Return a target of `DescribeTargetHealth`; its address and interface are looked up among the VPC's."""
+def target(answer: Answer, held_by: Mapping[str, Answer]) -> Target:
+    """Return a target of `DescribeTargetHealth`; `held_by` gives the interface of an address or an instance."""
     said, health = answer["Target"], answer.get("TargetHealth", {})
-    held = _interface_of(said["Id"], interfaces)
+    held = held_by.get(said["Id"], {})
     address = said["Id"] if _is_address(said["Id"]) else held.get("PrivateIpAddress", "")
     return Target(
         id=said["Id"],
@@ -122,14 +122,14 @@ def _is_address(target_id: str) -> bool:
     return bool(re.fullmatch(r"[\d.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", target_id)) and not target_id.startswith("arn:")
 
 
-def _interface_of(target_id: str, interfaces: Iterable[Answer]) -> Answer:
-    """Return the interface of a target: the first of an instance, or the one that has the address."""
+def held_by(interfaces: Iterable[Answer]) -> dict[str, Answer]:
+    """Return the interface of each address, and the first interface of each instance."""
+    found: dict[str, Answer] = {}
     for answer in interfaces:
         attached = answer.get("Attachment") or {}
-        first = attached.get("InstanceId") == target_id and not attached.get("DeviceIndex")
-        if first or target_id in interface(answer).addresses:
-            return answer
-    return {}
+        first = [attached["InstanceId"]] if attached.get("InstanceId") and not attached.get("DeviceIndex") else []
+        found.update(dict.fromkeys((*first, *interface(answer).addresses), answer))
+    return found
 
 
 def flow_log(answer: Answer, nodes: Iterable[Interface], targets: Iterable[Interface]) -> FlowLog:

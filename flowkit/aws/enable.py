@@ -13,7 +13,7 @@ from flowkit.access import Access
 from flowkit.aws import answers, cost, recommended
 from flowkit.aws import bucket as buckets
 from flowkit.aws.bucket import Bucket
-from flowkit.aws.fetch import balancers, fetch, one, pages
+from flowkit.aws.fetch import balancers, fetch, one, pages, region_of
 from flowkit.aws.model import FlowLog, Interface, LoadBalancer
 from flowkit.aws.plan import Call, Outcome, Plan
 from flowkit.errors import AwsError, QuestionError
@@ -86,6 +86,7 @@ def enable(
     session = Access.of(access)
     wish = _wish(buckets.bucket(to), fields, interval, traffic, (parquet, hive, hourly))
     balancer = fetch(nlb.arn if isinstance(nlb, LoadBalancer) else str(nlb), session)
+    session = session.within(balancer.region)
     if not balancer.interfaces:
         raise AwsError(f"{balancer.name} has no network interface that could be found, so there is nothing to log")
     has = {i: log for log in balancer.flow_logs if log.level == "interface" and wish.met(log) for i in log.covers}
@@ -112,8 +113,9 @@ def disable(nlb: str | LoadBalancer, *, access: Access | Mapping[str, str] | Non
     Only flow logs with the tag that `enable` puts on are ended, whatever else covers the load balancer. What they have
     written stays where it is. One that is gone is named by its ARN. Raises `AwsError` as `enable` does.
     """
-    session = Access.of(access)
-    path = _path(nlb, session)
+    known = nlb.arn if isinstance(nlb, LoadBalancer) else str(nlb)
+    session = Access.of(access).within(region_of(known))
+    path = _path(known, session)
     wanted = [{"Name": f"tag:{TAG}", "Values": [path]}]
     held = list(pages(session, "ec2", "describe_flow_logs", "listing the flow logs flowkit made", Filters=wanted))
     many = f"{len(held)} flow log{'' if len(held) == 1 else 's'}" if held else "none"
@@ -220,10 +222,8 @@ def _deleted(call: Call, answer: Mapping[str, Any]) -> Outcome:
     return Outcome((*ended, *(("FAILED", line) for line in bad)), bad)
 
 
-def _path(nlb: str | LoadBalancer, access: Access) -> str:
+def _path(nlb: str, access: Access) -> str:
     """Return a load balancer's "net/NAME/ID"; an ARN tells it without asking, so it may be gone."""
-    if isinstance(nlb, LoadBalancer):
-        return nlb.path
     if nlb.startswith("arn:") and ":loadbalancer/" in nlb:
         return nlb.partition(":loadbalancer/")[2]
     return answers.balancer(one(nlb, list(balancers(access)))).path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,8 +26,22 @@ def fetch(name: str, access: Access) -> LoadBalancer:
 
     Raises `AwsError` where there is none, naming those there are, or where AWS refuses what cannot be done without.
     """
-    found = answers.balancer(one(name, list(balancers(access))))
-    return _Asking(access, found).whole()
+    session = access.within(region_of(name))
+    found = answers.balancer(one(name, list(balancers(session))))
+    return _Asking(session, found).whole()
+
+
+def region_of(name: str) -> str:
+    """Return the region that an ARN or a DNS name tells, "" where it tells none.
+
+    >>> region_of("arn:aws:elasticloadbalancing:eu-west-1:123456789010:loadbalancer/net/orders/50dc6c495c0c9188")
+    'eu-west-1'
+    >>> region_of("orders-50dc6c495c0c9188.elb.ap-northeast-1.amazonaws.com"), region_of("orders")
+    ('ap-northeast-1', '')
+    """
+    match = re.match(r"arn:[\w-]+:elasticloadbalancing:([a-z0-9-]+):", name)
+    match = match or re.search(r"\.elb\.([a-z0-9-]+)\.amazonaws\.com", name)
+    return match[1] if match else ""
 
 
 def balancers(access: Access) -> Iterator[Answer]:
@@ -84,7 +99,8 @@ class _Asking:
         nodes = answers.own(vpc, self.found.path)
         if not nodes:
             self.notes.append(f"no interface in {self.found.vpc} is described as 'ELB {self.found.path}'")
-        groups = self.optional(lambda: self.groups(vpc), "target groups") or ()
+        held_by = answers.held_by(vpc)
+        groups = self.optional(lambda: self.groups(held_by), "target groups") or ()
         names = {g.arn: g.name for g in groups}
         tags = self.optional(lambda: answers.instance_names(self.instances()), "the names of instances") or {}
         attributes = self.optional(self.attributes, "its attributes") or {}
@@ -119,16 +135,16 @@ class _Asking:
         arn = answer["ListenerArn"]
         return self.optional(lambda: self.elb("describe_listener_attributes", ListenerArn=arn), "idle timeouts") or {}
 
-    def groups(self, vpc: list[Answer]) -> tuple[Group, ...]:
+    def groups(self, held_by: dict[str, Answer]) -> tuple[Group, ...]:
         held = self.all("describe_target_groups", "listing its target groups")
-        return tuple(sorted((self.group(answer, vpc) for answer in held), key=lambda g: g.name))
+        return tuple(sorted((self.group(answer, held_by) for answer in held), key=lambda g: g.name))
 
-    def group(self, answer: Answer, vpc: list[Answer]) -> Group:
+    def group(self, answer: Answer, held_by: dict[str, Answer]) -> Group:
         arn, name = answer["TargetGroupArn"], answer["TargetGroupName"]
         ask = "describe_target_group_attributes"
         attributes = self.optional(lambda: self.elb(ask, TargetGroupArn=arn), f"attributes of {name}") or {}
         health = self.optional(lambda: self.health(arn), f"targets of {name}") or []
-        return answers.group(answer, attributes, (answers.target(h, vpc) for h in health))
+        return answers.group(answer, attributes, (answers.target(h, held_by) for h in health))
 
     def health(self, arn: str) -> list[Answer]:
         with told("asking for the targets' health", right("elbv2", "describe_target_health")):

@@ -46,6 +46,8 @@ class About:
     knowledge: Knowledge = field(default_factory=Knowledge)
     names: Names = field(default_factory=Names)
     balancer: LoadBalancer | None = None
+    access: Access = field(default_factory=Access)
+    """The session; in the load balancer's region, where its logs are read."""
 
     def known(self, said: Knowledge) -> Knowledge:
         """Return what a person said, and what AWS says of the rest."""
@@ -78,7 +80,7 @@ def about(
     if nlb is None or nlb == "":
         if source is None:
             raise SourceError("nothing to read: name a source (a folder, s3://bucket/prefix, cwl:GROUP) or nlb=")
-        return About(source, wanted, names=names((), ip_ranges))
+        return About(source, wanted, names=names((), ip_ranges), access=access)
     balancer = aws.load_balancer(nlb, access)
     place, own = (source, Wanted()) if source is not None else _logs(balancer, start)
     return About(
@@ -87,6 +89,7 @@ def about(
         knowledge=balancer.knowledge,
         names=names(balancer.names, ip_ranges),
         balancer=balancer,
+        access=access.within(balancer.region) if source is None else access,
     )
 
 

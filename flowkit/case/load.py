@@ -121,7 +121,7 @@ def load(
     wanted = Wanted(accounts, regions, flow_log_ids, interfaces)
     of = about(source, nlb, wanted, start=first, access=session, ip_ranges=ip_ranges)
     said = of.known(said)
-    source, interfaces = of.source, of.wanted.interfaces
+    source, interfaces, session = of.source, of.wanted.interfaces, of.access
     objects = sources.find(source, first, last, access=session, fields=fields, **of.wanted.asked())
     shelf = store.shelf(root, sources.home(source))
     listed = session.calls["s3:ListObjectsV2"]

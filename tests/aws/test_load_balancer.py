@@ -250,3 +250,10 @@ def test_what_an_interface_belongs_to_is_read_off_what_its_maker_wrote(
     answer = {"NetworkInterfaceId": "eni-1", "PrivateIpAddress": "10.0.0.1", **facts}
     known = {entry.address: (entry.name, entry.kind) for entry in answers.names([answer], {}, [], {})}
     assert known == {"eni-1": (name, kind), "10.0.0.1": (name, kind)}
+
+
+def test_an_arn_is_asked_for_in_its_own_region(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert aws.load_balancer(account.arn).region == "eu-west-1"
+    with pytest.raises(AwsError, match="no Network Load Balancer at all; is it another region"):
+        aws.load_balancer("orders")
