@@ -216,7 +216,7 @@ def test_a_notebook_runs_and_draws_all_its_charts(name: str, desk: Desk) -> None
     shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", desk.folder)
     desk.open(f"{name}.ipynb").run_all()
     code = [c.source for c in nbformat.read(desk.folder / f"{name}.ipynb", 4).cells if c.cell_type == "code"]
-    charts = sum("fk.charts." in source or "fk.Explorer" in source for source in code)
+    charts = sum(any(word in source for word in ("fk.charts.", "fk.Explorer", "fk.SplitPanel")) for source in code)
     for output in desk.page.locator(".jp-Notebook .jp-Cell").all():
         output.scroll_into_view_if_needed()
     desk.page.wait_for_function(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from flowkit.bundled import samples
@@ -207,6 +206,8 @@ def test_axe_finds_nothing_to_object_to(
     open_page: Callable[..., Any], sample_page: Path, width: int, scheme: str
 ) -> None:
     """With everything unfolded; axe itself has to get past the page's policy, which lets no foreign script run."""
+    from axe_playwright_python.sync_playwright import Axe
+
     page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True).page
     visit(page, sample_page.as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
