@@ -379,6 +379,19 @@ def test_target_health_sums_the_checkers_and_counts_the_service_once() -> None:
     assert [(row["n_refused"], row["n_service"]) for row in rows] == [(8, 10)]
 
 
+def test_targets_that_were_sent_no_checks_are_told_where_none_failed() -> None:
+    quiet = health_table("[fd00::1]:80").with_columns(
+        answered=pl.Series([0, 6, 6] * 2), state=pl.Series(["no checks seen", "answering", "answering"] * 2),
+        refused=0, unreachable=0,
+    )  # fmt: skip
+    assert charts.target_health(quiet).title == "[fd00::1]:80 was sent no checks, 00:00 to 00:01; none failed"
+
+
+def test_one_failed_check_is_no_headline() -> None:
+    once = health_table().with_columns(refused=pl.Series([0, 1, 0, 0, 0, 0]), unreachable=0)
+    assert charts.target_health(once).title == "1 target answered 16 of 17 health checks"
+
+
 def test_service_that_failed_is_marked_and_counted() -> None:
     lost = health_table().with_columns(service_failed=pl.Series([0, 4, 0] * 2))
     figure = charts.target_health(lost)

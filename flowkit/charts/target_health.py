@@ -63,9 +63,12 @@ def _summed(frame: pl.DataFrame) -> pl.DataFrame:
     broken = pl.col("service_failed") if "service_failed" in frame.columns else pl.lit(0).alias("service_failed")
     # The target's own, said again for each of its checkers.
     service = [count.cast(pl.Int64).max() for count in (pl.col("service"), broken)]
-    summed = frame.group_by("target", "time").agg(*counts, *service)
+    state = pl.col("state") if "state" in frame.columns else pl.lit("")
+    silent = (state == "no checks seen").any()
+    summed = frame.group_by("target", "time").agg(*counts, *service, silent=silent)
     failed, checks = pl.sum_horizontal(list(_FAILED)), pl.sum_horizontal(_STATES)
-    return summed.with_columns(failed=failed, checks=checks).sort("target", "time")
+    silent = pl.col("silent") & (checks == 0)
+    return summed.with_columns(failed=failed, checks=checks, silent=silent).sort("target", "time")
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,26 @@ class _Health:
     @property
     def title(self) -> str:
         totals = self.summed.group_by("target").agg(pl.col("failed", "checks").sum())
-        failing = totals.filter(pl.col("failed") > 0).height
+        # One check that failed is no news.
+        failing = totals.filter(pl.col("failed") > 1).height
         if not failing:
-            checks = words.count(int(totals["checks"].sum()), "health check")
-            return f"{words.count(self.number, 'target')} answered {checks}"
+            return self._steady(int(totals["failed"].sum()), int(totals["checks"].sum()))
         worst = self.targets[0]
         own = self.own(worst)
         did = " or ".join(word for state, word in _FAILED.items() if own[state].sum())
         failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
         checks = f"{failed:,} of {checks}" if failed < own["checks"].sum() else f"all {checks}"
         return f"{words.name(worst)} {did} {checks}, {self.span(worst, 'failed')}{self._rest(failing)}"
+
+    def _steady(self, failed: int, checks: int) -> str:
+        """Return the title where no target failed: some may have been sent no checks."""
+        silent = self.summed.filter("silent")["target"].unique().sort().to_list()
+        if silent:
+            more = f" and {words.count(len(silent) - 1, 'other target')}" if silent[1:] else ""
+            when = self.span(silent[0], "silent")
+            return f"{words.name(silent[0])}{more} {'were' if more else 'was'} sent no checks, {when}; none failed"
+        said = words.count(checks, "health check")
+        return f"{words.count(self.number, 'target')} answered {f'{checks - failed:,} of {said}' if failed else said}"
 
     def _rest(self, failing: int) -> str:
         others = self.number - failing
@@ -133,7 +146,7 @@ class _Health:
 
     def span(self, target: str, column: str) -> str:
         """Return between which times a target's count is not 0."""
-        times: list[datetime] = self.own(target).filter(pl.col(column) > 0)["time"].to_list()
+        times: list[datetime] = self.own(target).filter(pl.col(column).cast(pl.Int64) > 0)["time"].to_list()
         every: list[datetime] = self.summed["time"].to_list()
         ends = (min(times), max(times) + self.width)
         return " to ".join(words.moment(time, self.at, min(every), max(every), self.width) for time in ends)

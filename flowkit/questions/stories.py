@@ -32,7 +32,8 @@ def story(rows: Sequence[Row], case: Case) -> str:
     for i, row in enumerate(told):
         start, last = moment(row["start"], case), i == len(told) - 1
         if row["state"] == "answering" and parts:
-            parts.append(f"and answered again from {start}")
+            before = any(r["state"] == "answering" or r["checks"] for r in rows[: rows.index(row)])
+            parts.append(f"and answered {'again ' if before else ''}from {start}")
         else:
             until = "to the end" if last else f"to {moment(row['end'], case)}"
             when = "all along" if len(rows) == 1 else f"from {start} {until}"
