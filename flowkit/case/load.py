@@ -143,7 +143,7 @@ def load(
     name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
     of.check(records)
-    done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, lb_addresses=said.lb_addresses or None)
+    done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, said=said)
     done.split.assign_all(assign or {})
     case = Case(
         source=str(source),

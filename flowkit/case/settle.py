@@ -7,7 +7,7 @@ learnt from a part of it, and then every stretch is labelled with what was learn
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from flowkit.case import cache as store
 from flowkit.case.coverage import named
 from flowkit.case.stretches import EDGE, Stretch, sample, stretches
 from flowkit.errors import CacheError
+from flowkit.knowledge import Knowledge
 from flowkit.split import Split
 from flowkit.split.reduce import Reduced
 from flowkit.windows import counted
@@ -49,14 +50,14 @@ def settle(
     *,
     drop: bool,
     tells: bool,
-    lb_addresses: Collection[str] | None,
+    said: Knowledge,
 ) -> Settled:
     """Return the case's tables, made once and kept under `name` on the shelf.
 
     `tells` is whether every format read has the fields of `KEY`, so that equal records are copies.
     """
-    known = store.digest([str(store.VERSION), _code(), repr(drop), repr(sorted(lb_addresses or ())), *name])
-    place = _once(shelf, known, lambda place: _make(place, records, drop=drop, tells=tells, lb_addresses=lb_addresses))
+    known = store.digest([str(store.VERSION), _code(), repr(drop), repr(said), *name])
+    place = _once(shelf, known, lambda place: _make(place, records, drop=drop, tells=tells, said=said))
     facts = _facts(place)
     if facts["records"]:
         records = pl.scan_parquet([place / name for name in facts["records"]], glob=False)
@@ -108,9 +109,7 @@ def _code() -> str:
     return store.digest(path.read_text("utf-8") for home in homes for path in sorted(home))
 
 
-def _make(
-    place: Path, records: pl.LazyFrame, *, drop: bool, tells: bool, lb_addresses: Collection[str] | None
-) -> dict[str, object]:
+def _make(place: Path, records: pl.LazyFrame, *, drop: bool, tells: bool, said: Knowledge) -> dict[str, object]:
     """Write what a case stands on; return the facts of it."""
     found = stretches(records)
     copies = sum(_copies(records.filter(s.holds())) for s in found) if tells else None
@@ -120,7 +119,8 @@ def _make(
     held = pl.scan_parquet([place / name for name in names], glob=False) if names else records
     spans = _written(place, "spans", found, lambda s: counted(named(held.filter(s.holds()))))
     flows = held.filter(pl.col("log_status") == "OK")
-    known = split.fit(flows if len(found) == 1 else flows.filter(_sample(flows, found)), lb_addresses=lb_addresses)
+    part = flows if len(found) == 1 else flows.filter(_sample(flows, found))
+    known = split.fit(part, lb_addresses=said.lb_addresses, target_groups=said.target_groups)
     for name, table in _tables(known).items():
         store.put(place / f"split-{name}.parquet", table.write_parquet)
     return {"copies": copies, "records": names, "spans": spans, "lacking": known.lacking}

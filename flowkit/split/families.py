@@ -14,6 +14,7 @@ from flowkit.split.beat import candidates, cleaned, evenness, within
 from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
+from flowkit.split.told import agreed, fields_of
 
 RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
 LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
@@ -55,7 +56,8 @@ def families(
     found = _one_clock(_company(found), counts)
     found = _passed_on(found, what, served)
     found = _place(found, reduced, known.lb_addresses)
-    found = found.with_columns(pl.col("width") * pl.col("grain"))
+    found = fields_of(found.with_columns(pl.col("width") * pl.col("grain")), hits)
+    found = agreed(found, known)
     return _paced(scored(found))
 
 
@@ -250,9 +252,9 @@ def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str]) -> pl.Dat
     homes = ranked.group_by("interface_id", family, maintain_order=True).first()
     homes = homes.join(reduced.marks, on="interface_id", how="left")
     nets = {_network(address) for address in homes["addr"]}
-    home = homes.group_by(cl="addr").agg(logged=pl.col("balancer").any(), instance=pl.col("instance").any())
+    home = homes.group_by(cl="addr").agg(pl.col("instance", "typed").any(), logged=pl.col("balancer").any())
     given = sorted(lb or [])
-    out = found.join(home, on="cl", how="left").with_columns(pl.col("logged", "instance").fill_null(False))
+    out = found.join(home, on="cl", how="left").with_columns(pl.col("logged", "typed", "instance").fill_null(False))
     inside = [address for address in out["cl"].unique() if _network(address) in nets]
     return out.with_columns(
         given=pl.col("cl").is_in(given), known=pl.lit(bool(given)), inside=pl.col("cl").is_in(inside)

@@ -46,7 +46,7 @@ TESTS = {"protocol": pl.col("protocol") == 6, "action": pl.col("action") == "ACC
 TESTS |= {name: pl.col(name).is_not_null() for name in ("packets", "bytes", "start", "end")}
 NEEDED = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end")
 # Fields of other versions that help where they are there.
-HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id")
+HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id", "pkt_srcaddr", "flow_direction")
 SHAPE = ["unit", "packets", "bytes"]
 
 
@@ -55,7 +55,7 @@ class Reduced:
     """The small tables; `unit`, `pair`, `end` and `scan` are numbers for names (see `flowkit.split.keys`)."""
 
     windows: pl.DataFrame  # interface_id, width, phase, whole, opened, closed (s): how this interface's time is cut
-    marks: pl.DataFrame  # interface_id, balancer, instance: what the logs themselves say the interface belongs to
+    marks: pl.DataFrame  # interface_id, instance, typed, balancer: what the logs say the interface is
     ends: pl.DataFrame  # end, meets: server ends among ports that need a look
     scans: pl.DataFrame  # scan: pairs of addresses in which the first scans the second
     homes: pl.DataFrame  # interface, address, n: whom the records of an interface are about
@@ -109,9 +109,27 @@ def follow(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> pl.Da
     block = pl.when(pl.col("of") > 1).then(pl.col("bin") // BLOCK).otherwise(0)
     rows = _chosen(flows, reduced, wanted).with_columns(block=block)
     rows = rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none"), pl.col("block") % pl.col("of") == 0)
+    told = told_by(rows.collect_schema().names())
     ports = {"port": pl.col("clport").min(), "last_port": pl.col("clport").max()}
-    counts = rows.group_by("shape", "bin").agg(pl.len().alias("n"), pl.col("block").first(), **ports)
-    return counts.collect(engine="streaming").join(wanted.drop("oldest", "newest"), on="shape").drop("shape")
+    sums = [pl.col(field).sum() for field in told]
+    counts = rows.with_columns(**told).group_by("shape", "bin").agg(
+        pl.len().alias("n"), pl.col("block").first(), *sums, **ports
+    )  # fmt: skip
+    return _collect(counts).join(wanted.drop("oldest", "newest"), on="shape").drop("shape")
+
+
+def told_by(names: list[str]) -> dict[str, pl.Expr]:
+    """Return what newer fields, where they are there, tell of a record.
+
+    `opens`: it holds a connection's first packet (tcp-flags); `foreign`: another's address lies under the source's
+    (pkt-srcaddr); `outward`: it left the interface (flow-direction).
+    """
+    told = {
+        "tcp_flags": {"opens": (pl.col("tcp_flags").fill_null(0) & 2) > 0},
+        "pkt_srcaddr": {"foreign": (pl.col("pkt_srcaddr") != pl.col("srcaddr")).fill_null(False)},
+        "flow_direction": {"outward": (pl.col("flow_direction") == "egress").fill_null(False)},
+    }
+    return {name: expr for field, each in told.items() if field in names for name, expr in each.items()}
 
 
 def _edges(windows: pl.DataFrame) -> pl.DataFrame:
@@ -177,16 +195,17 @@ def _marks(tcp: pl.LazyFrame) -> pl.LazyFrame:
     names = tcp.collect_schema().names()
     no = pl.lit(False)
     if not {"instance_id", "interface_type", "account_id"} & set(names):
-        return tcp.select("interface_id", instance=no, balancer=no).head(0)
+        return tcp.select("interface_id", instance=no, typed=no, balancer=no).head(0)
+    typed = pl.col("interface_type") == "network_load_balancer" if "interface_type" in names else no
     marks = {
         "instance": pl.col("instance_id").is_not_null() if "instance_id" in names else no,
-        "balancer": pl.col("interface_type") == "network_load_balancer" if "interface_type" in names else no,
+        "typed": typed,
         # Interfaces of AWS's own services may carry no account; only a load balancer's also opens steady connections.
         "unowned": pl.col("account_id") == "unknown" if "account_id" in names else no,
     }
     each = tcp.select("interface_id", **{mark: test.fill_null(False) for mark, test in marks.items()})
     known = each.group_by("interface_id").agg(pl.col(list(marks)).any())
-    return known.select("interface_id", "instance", balancer=pl.col("balancer") | pl.col("unowned"))
+    return known.select("interface_id", "instance", "typed", balancer=pl.col("typed") | pl.col("unowned"))
 
 
 def _meets(frame: pl.LazyFrame, by: str, port: str) -> pl.LazyFrame:

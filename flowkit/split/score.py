@@ -46,6 +46,17 @@ LONG, FRESH = -4.0, 0.5
 GIVEN, NOT_GIVEN = 2.5, -8.0
 INSIDE, OUTSIDE, TWIN, PASSES, LOGGED, INSTANCE = 0.5, -5.0, 1.5, 1.5, 2.0, -3.0
 
+# A target group that checks this port says little where service uses it too, and nearly all where none does; one that
+# checks the target elsewhere leaves room for another load balancer's checks alone.
+GROUP, OWN_PORT, ELSEWHERE = 0.5, 2.0, -2.5
+# Its interval and protocol, kept or not.
+PACED, OFF_PACE, SPOKEN, MISSPOKEN = 1.5, -1.5, 0.5, -1.5
+# Where clients keep their addresses, what comes from a load balancer's own is its checks.
+PRESERVED = 2.0
+# Newer fields: records that open connections, or none that does; another's address under the source's own.
+OPENS, OPENS_NONE, FOREIGN, UNTOUCHED, DIRECTED, CONFUSED = 0.3, -4.0, -3.0, 0.3, 0.3, -1.0
+MOST, FEW = 0.9, 0.1
+
 
 def scored(found: pl.DataFrame) -> pl.DataFrame:
     """Return the candidates with what the score is made of, and `score`, the log-odds of being a health check."""
@@ -94,6 +105,31 @@ def _parts() -> list[pl.Expr]:
         pl.when("rivalled").then(RIVALLED).otherwise(0.0),
         pl.when(pl.col("fresh") < FRESH).then(LONG).otherwise(0.0),
         pl.when("known").then(pl.when("given").then(GIVEN).otherwise(NOT_GIVEN)).otherwise(_source()),
+        *_settings(),
+        *_fields(),
+    ]
+
+
+def _settings() -> list[pl.Expr]:
+    """Return what the target groups' settings weigh; nothing where they say nothing."""
+    grouped = pl.when("own_port").then(OWN_PORT).otherwise(GROUP)
+    owned = pl.col("given") | pl.col("logged")
+    return [
+        pl.when(pl.col("group").is_not_null()).then(grouped).when("elsewhere").then(ELSEWHERE).otherwise(0.0),
+        pl.when("paced").then(PACED).when(~pl.col("paced")).then(OFF_PACE).otherwise(0.0),
+        pl.when("spoken").then(SPOKEN).when(~pl.col("spoken")).then(MISSPOKEN).otherwise(0.0),
+        pl.when(pl.col("preserved") & owned).then(PRESERVED).otherwise(0.0),
+    ]
+
+
+def _fields() -> list[pl.Expr]:
+    """Return what newer fields weigh; nothing where they are missing."""
+    opens, foreign, outward = (pl.col(field) for field in ("opens", "foreign", "outward"))
+    one_way = (outward >= MOST) | (outward <= FEW)
+    return [
+        pl.when(opens >= MOST).then(OPENS).when(opens < FEW).then(OPENS_NONE).otherwise(0.0),
+        pl.when(foreign >= MOST).then(FOREIGN).when(foreign <= FEW).then(UNTOUCHED).otherwise(0.0),
+        pl.when(one_way).then(DIRECTED).when(~one_way).then(CONFUSED).otherwise(0.0),
     ]
 
 

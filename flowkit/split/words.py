@@ -70,6 +70,11 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         given=pl.col("given").any(), known=pl.col("known").any(), logged=pl.col("logged").any(),
         fresh=pl.col("fresh").mean(), covered=pl.col("covered").mean(),
         one_clock=pl.col("one_clock").max(), rivalled=pl.col("rivalled").all(),
+        typed=pl.col("typed").any(), instance=pl.col("instance").any(),
+        opens=pl.col("opens").mean(), foreign=pl.col("foreign").mean(), outward=pl.col("outward").mean(),
+        group=pl.col("group").drop_nulls().sort().first(), own_port=pl.col("own_port").any(),
+        paced=pl.col("paced").mean(), spoken=pl.col("spoken").mean(),
+        preserved=pl.col("preserved").any(), elsewhere=pl.col("elsewhere").all(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip
     rows = rows.sort(
@@ -129,10 +134,46 @@ def _for(row: dict[str, Any]) -> list[str]:
         said.append(f"{row['sources']} sources send the same size at the same pace")
     if row["visible"] and row["told"] < 0.3:
         said.append("no client sent it to the source, which passes clients' data on")
-    if row["logged"]:
+    if row["typed"]:
+        said.append("interface-type calls the source a network load balancer")
+    elif row["logged"]:
         said.append("the logs mark the source's interface as one of AWS's own services")
     if row["given"]:
         said.append("the source was given as a load balancer address")
+    return said + _settings(row) + _fields(row)
+
+
+def _settings(row: dict[str, Any]) -> list[str]:
+    """Return where the target groups' settings agree, and where they do not."""
+    if row["group"] is None:
+        return ["but no target group checks these targets on this port"] if row["elsewhere"] else []
+    port = "on a port of its own" if row["own_port"] else "on this port"
+    said = [f"target group {row['group']!r} checks {port}"]
+    for field, what in (("paced", "interval"), ("spoken", "protocol")):
+        if row[field] is not None:
+            said.append(f"its {what} fits" if row[field] >= 0.5 else f"but its {what} does not fit")
+    if row["preserved"] and (row["given"] or row["logged"]):
+        said.append("clients keep their addresses, so what the load balancer's own sends is checks")
+    return said
+
+
+def _fields(row: dict[str, Any]) -> list[str]:
+    """Return where newer fields agree, and where they do not."""
+    said = []
+    if row["opens"] is not None and row["opens"] >= 0.9:
+        said.append("tcp-flags: each record opens a connection")
+    if row["opens"] is not None and row["opens"] < 0.1:
+        said.append("but tcp-flags: no record opens a connection")
+    if row["foreign"] is not None and row["foreign"] <= 0.1:
+        said.append("pkt-srcaddr is the source's own")
+    if row["foreign"] is not None and row["foreign"] >= 0.9:
+        said.append("but pkt-srcaddr is another's")
+    if row["outward"] is not None and row["outward"] >= 0.9:
+        said.append("flow-direction: it leaves the source's interface")
+    if row["outward"] is not None and row["outward"] <= 0.1:
+        said.append("flow-direction: it enters the target's interface")
+    if row["given"] and row["instance"]:
+        said.append("but the logs say the source's interface is an instance's")
     return said
 
 
