@@ -1,12 +1,14 @@
-"""Judge the split on a folder of labelled captures: precision, recall, F1, false checks, share of uncertain, time.
+"""Judge the split on a folder of labelled captures: `python tests/benchmarks/split_captures.py FOLDER [--row TEXT]`.
 
-    python tests/benchmarks/split_captures.py FOLDER [--format v2] [--given] [--without checks|service] [--first 5]
+One row of the table is one set of captures under one condition, with the figure it should reach; every capture of a row
+is printed with precision, recall, F1, false checks and the share of uncertain records, and the table stands at the end.
 
 A capture is a folder with `scenario.json` (its `flow_logs` by format and its `lb_nodes`), `labels.csv.gz` (stamp,
-row, label) and text logs under `AWSLogs`. FOLDER is one capture or holds several, at any depth. A record is positive
-when its label is `hc`, and called so when its kind is "health-check"; `uncertain` counts as a miss. A single export
-beside its labels (`line,label`) is judged with `--export FILE --labels FILE`; what is labelled `forwarded` may be
-called either.
+row, label) and text logs under `AWSLogs`. FOLDER is one capture or holds several, at any depth; those in a folder
+`aws-windows` are cut as AWS cuts them, and those with records of over 66 s are the 600 s set. A CloudWatch export of
+the default format is judged where `NAME.labels.csv.gz` (line, label) and a log with NAME in its name both lie in
+FOLDER; what is labelled `forwarded` may be called either. A record is positive when its label is `hc`, and called so
+when its kind is "health-check"; `uncertain` counts as a miss.
 """
 
 from __future__ import annotations
@@ -14,51 +16,125 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from flowkit.split import fit
+from flowkit.windows import windows
 
 INTEGERS = dict.fromkeys(("version", "srcport", "dstport", "protocol", "tcp_flags", "traffic_path"), pl.Int32)
 INTEGERS |= {"packets": pl.Int64, "bytes": pl.Int64}
 EXPORT = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
 )
+AWS, OWN, LONG, REAL = "AWS windows", "60 s, own times", "600 s", "export"
+EVERY = (AWS, OWN, LONG, REAL)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Labelled flows, the set they belong to, and the load balancer's addresses."""
+
+    name: str
+    kind: str
+    flows: pl.DataFrame
+    nodes: list[str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A set of captures under one condition, and the mean and the least F1 asked of it (None: no false check)."""
+
+    sets: tuple[str, ...]
+    mean: float | None
+    least: float = 0.0
+    given: bool = False
+    change: dict[str, Any] = field(default_factory=dict)
+
+    def title(self) -> str:
+        """Return the row's name."""
+        said = ", ".join(f"{key} {value}" for key, value in self.change.items())
+        where = "all" if self.sets == EVERY else " and ".join(self.sets)
+        return f"{where}, nodes {'given' if self.given else 'not given'}" + (f", {said}" if said else "")
+
+
+ROWS = [
+    Row((AWS,), 0.97, 0.90), Row((AWS,), 0.985, 0.95, given=True),
+    Row((OWN,), 0.985, 0.95), Row((OWN,), 0.993, given=True),
+    Row((LONG,), 0.99), Row((LONG,), 0.995, given=True),
+    Row((REAL,), 0.95), Row((REAL,), 0.98, given=True),
+    Row(EVERY, None, change={"without": "checks"}), Row(EVERY, None, given=True, change={"without": "checks"}),
+    Row((AWS,), 0.93, change={"first": 5}), Row((AWS,), 0.95, given=True, change={"first": 5}),
+    Row((OWN, LONG), 0.93, change={"first": 5}), Row((OWN, LONG), 0.95, given=True, change={"first": 5}),
+    Row((AWS,), 0.93, change={"ports": 16}), Row((OWN, LONG), 0.93, change={"ports": 16}),
+    Row((AWS,), 0.80, change={"ports": 4}), Row((OWN, LONG), 0.80, change={"ports": 4}),
+    Row((AWS,), 0.93, change={"lose": 0.1}), Row((OWN, LONG), 0.93, change={"lose": 0.1}),
+    Row(EVERY, 0.99, change={"without": "service"}),
+]  # fmt: skip
+"""What the split should reach: the table of its issue; the last row is for completeness."""
 
 
 def main() -> None:
-    """Print one row per capture, and the means."""
+    """Print every row's captures, then the table."""
     options = arguments()
-    if options.export:
-        judge(options.export.name, export(options.export, options.labels), options.lb or None, options)
-        return
-    scores = []
-    for scenario in sorted(options.folder.rglob("scenario.json")):
-        story = json.loads(scenario.read_text())
-        if options.format in story["flow_logs"]:
-            nodes = [*story["lb_nodes"], *story.get("lb_nodes_v6", [])] if options.given else None
-            name = str(scenario.parent.relative_to(options.folder))
-            scores.append(judge(name, capture(scenario.parent, story["flow_logs"][options.format]), nodes, options))
-    real = [score for score in scores if score is not None]
-    if real:
-        print(f"{'mean':36s} F1 {sum(real) / len(real):.4f}  least {min(real):.4f}  of {len(real)} with checks")
+    held = list(captures(options.folder, options.format))
+    if not held:
+        raise SystemExit(f"no labelled captures in {options.folder}: see the top of this file for what one is")
+    table = []
+    for row in ROWS:
+        chosen = [one for one in held if one.kind in row.sets]
+        if chosen and options.row in row.title():
+            print(f"\n{row.title()}")
+            table.append((row, [judge(one, row) for one in chosen]))
+    head = f"{'set and condition':62s}{'F1 mean':>9s}{'asked':>7s}{'least':>7s}{'asked':>7s}{'false where none':>18s}"
+    print(f"\n{head}{'uncertain':>11s}")
+    for row, scores in table:
+        print(line(row, scores))
+
+
+def line(row: Row, scores: list[Score]) -> str:
+    """Return a row of the table, marked where it falls short."""
+    real = [score.f1 for score in scores if score.there]
+    false = sum(score.false for score in scores if not score.there)
+    mean, least = (sum(real) / len(real), min(real)) if real else (0.0, 0.0)
+    figures = f"{mean:9.4f}{row.mean:7.3f}{least:7.3f}{row.least:7.2f}" if row.mean else " " * 30
+    short = false > 0 or (row.mean is not None and (mean < row.mean or least < row.least))
+    unsure = max((score.unsure for score in scores), default=0.0)
+    return f"{row.title():62s}{figures}{false:18d}{unsure:11.2%}{'  SHORT' if short or unsure > 0.03 else ''}"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path())
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--format", default="v2", help="which of a capture's flow logs to read")
-    parser.add_argument("--given", action="store_true", help="give the load balancer's addresses to the split")
-    parser.add_argument("--without", choices=["checks", "service"], help="take these out first")
-    parser.add_argument("--first", type=float, metavar="MINUTES", help="only the records that end so soon")
-    parser.add_argument("--ports", type=int, metavar="N", help="let each checker use only N source ports for a target")
-    parser.add_argument("--lose", type=float, default=0, metavar="SHARE", help="lose this share of all records")
-    parser.add_argument("--export", type=Path, help="a CloudWatch export of the default format")
-    parser.add_argument("--labels", type=Path, help="the labels of its lines")
-    parser.add_argument("--lb", nargs="*", help="load balancer addresses for the export")
+    parser.add_argument("--row", default="", metavar="TEXT", help="only the rows that have this in their name")
     return parser.parse_args()
+
+
+def captures(folder: Path, form: str = "v2") -> Iterator[Capture]:
+    """Yield the labelled captures and exports of a folder."""
+    for scenario in sorted(folder.rglob("scenario.json")):
+        story = json.loads(scenario.read_text())
+        if form in story["flow_logs"]:
+            flows = capture(scenario.parent, story["flow_logs"][form]).collect()
+            nodes = [*story["lb_nodes"], *story.get("lb_nodes_v6", [])]
+            yield Capture(scenario.parent.name, _kind(scenario, flows), flows, nodes)
+    for labels in sorted(folder.rglob("*.labels.csv.gz")):
+        name = labels.name.removesuffix(".labels.csv.gz")
+        for log in sorted(folder.rglob(f"*{name}*.log")):
+            flows = export(log, labels).collect()
+            checks = flows.filter(pl.col("label") == "hc", pl.col("srcport") > pl.col("dstport"))
+            yield Capture(name, REAL, flows, checks["srcaddr"].unique().sort().to_list())
+
+
+def _kind(scenario: Path, flows: pl.DataFrame) -> str:
+    if "aws-windows" in scenario.parts:
+        return AWS
+    return LONG if windows(flows.lazy()).collect()["longest_s"].max() > 66 else OWN  # type: ignore[operator]
 
 
 def capture(folder: Path, flow_log: str) -> pl.LazyFrame:
@@ -95,15 +171,16 @@ def typed(text: pl.LazyFrame) -> pl.LazyFrame:
     return flows.with_columns(*integers, *times).filter(pl.col("log_status") == "OK")
 
 
-def varied(flows: pl.DataFrame, options: argparse.Namespace) -> pl.DataFrame:
-    if options.without:
+def varied(flows: pl.DataFrame, change: dict[str, Any]) -> pl.DataFrame:
+    """Return the flows under a row's condition."""
+    if without := change.get("without"):
         checks = pl.col("label").is_in(["hc", "forwarded"])
-        flows = flows.filter(~checks if options.without == "checks" else checks)
-    if options.first and flows.height:
-        flows = flows.filter(pl.col("end") < pl.col("start").min() + pl.duration(minutes=options.first))
-    if options.lose:
-        flows = flows.filter(pl.int_range(pl.len()).hash(1) % 1000 >= 1000 * options.lose)
-    return reused(flows, options.ports) if options.ports else flows
+        flows = flows.filter(~checks if without == "checks" else checks)
+    if (first := change.get("first")) and flows.height:
+        flows = flows.filter(pl.col("end") < pl.col("start").min() + pl.duration(minutes=first))
+    if lose := change.get("lose"):
+        flows = flows.filter(pl.int_range(pl.len()).hash(1) % 1000 >= 1000 * lose)
+    return reused(flows, change["ports"]) if "ports" in change else flows
 
 
 def reused(flows: pl.DataFrame, ports: int) -> pl.DataFrame:
@@ -129,25 +206,42 @@ def reused(flows: pl.DataFrame, ports: int) -> pl.DataFrame:
     return pl.concat([flows.filter(pl.col("label") != "hc"), merged.drop("window")], how="diagonal").sort("start")
 
 
-def judge(name: str, flows: pl.LazyFrame, nodes: list[str] | None, options: argparse.Namespace) -> float | None:
-    """Print one capture's row and return its F1, or None where there is no check to be found."""
-    held = varied(flows.collect(), options)
+@dataclass(frozen=True)
+class Score:
+    """What came out for one capture."""
+
+    there: int
+    hits: int
+    false: int
+    unsure: float
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        return 2 * self.hits / max(1, self.there + self.hits + self.false)
+
+
+def score(one: Capture, row: Row) -> Score:
+    """Return what the split makes of a capture under a row's condition."""
+    held = varied(one.flows, row.change)
     if held.is_empty():
-        return None
-    began = time.perf_counter()
-    records = held.lazy()
-    called = fit(records.drop("label"), lb_addresses=nodes).label(records).collect(engine="streaming")
-    took = time.perf_counter() - began
-    called = called.filter(pl.col("label") != "forwarded")
+        return Score(0, 0, 0, 0.0)
+    split = fit(held.drop("label").lazy(), lb_addresses=one.nodes if row.given else None)
+    called = split.label(held.lazy()).collect().filter(pl.col("label") != "forwarded")
     checks, said = called["label"] == "hc", called["kind"] == "health-check"
-    hits, false = int((checks & said).sum()), int((~checks & said).sum())
-    there = int(checks.sum())
-    precision, recall = hits / max(1, hits + false), hits / max(1, there)
-    score = 2 * hits / max(1, there + hits + false)
-    unsure = (called["kind"] == "uncertain").mean()
-    figures = f"P {precision:.3f}  R {recall:.3f}  F1 {score:.3f}" if there else "no checks there" + " " * 10
-    print(f"{name:36s} {figures}  false {false:5d}  uncertain {unsure:6.2%}  {held.height:7,d} records {took:5.2f} s")
-    return score if there else None
+    unsure = (called["kind"] == "uncertain").mean() or 0.0
+    return Score(int(checks.sum()), int((checks & said).sum()), int((~checks & said).sum()), float(unsure))  # type: ignore[arg-type]
+
+
+def judge(one: Capture, row: Row) -> Score:
+    """Print a capture's figures and return them."""
+    out = score(one, row)
+    figures = "no checks there" + " " * 11
+    if out.there:
+        precision, recall = out.hits / max(1, out.hits + out.false), out.hits / out.there
+        figures = f"P {precision:.3f}  R {recall:.3f}  F1 {out.f1:.3f}"
+    print(f"  {one.name:20s} {figures}  false {out.false:5d}  uncertain {out.unsure:6.2%}")
+    return out
 
 
 if __name__ == "__main__":
