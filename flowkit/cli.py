@@ -191,8 +191,10 @@ def _open(given: argparse.Namespace) -> int:
     from flowkit.reporting.lab import open_lab, prepare
 
     of = _looked_for(given)
-    if of.balancer and not given.nlb.endswith(".json"):
-        given.nlb = str(of.balancer.save(f"{given.folder}/nlb.json").absolute())
+    if of.balancer:
+        given.nlb = str(of.balancer.save(Path(given.folder, "nlb.json")).absolute())
+    if given.ip_ranges:
+        given.ip_ranges = str(Path(given.ip_ranges).expanduser().absolute())
     if given.target_groups:  # JupyterLab works in the case folder
         given.target_groups = str(Path(given.target_groups).expanduser().absolute())
     more = {"parameters": _parameters(given), **_common(given, source=False)}

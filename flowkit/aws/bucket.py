@@ -97,7 +97,7 @@ def standing(place: Bucket, needed: dict[str, Any], access: Access) -> tuple[str
     if held is None:
         return (
             "the bucket has no policy: AWS attaches this one itself when the flow log is made, "
-            "if you may call s3:GetBucketPolicy and s3:PutBucketPolicy"
+            "if the bucket is yours and you may call s3:GetBucketPolicy and s3:PutBucketPolicy"
         ), True
     if all(_allowed(held, statement) for statement in needed["Statement"]):
         return "the bucket's policy has these statements: nothing to do", True

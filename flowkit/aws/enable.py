@@ -22,6 +22,9 @@ TAG = "flowkit:load-balancer"
 """The tag on a flow log that flowkit made; its value is the load balancer's "net/NAME/ID"."""
 
 
+_KEY = "where the bucket is encrypted with a KMS key of yours, the key's policy has to let delivery.logs.amazonaws.com use it"
+
+
 @dataclass(frozen=True)
 class Wish:
     """What was asked for."""
@@ -96,7 +99,7 @@ def enable(
     said = [("plan", f"log {balancer.name} to {wish.place.source}"), *_interfaces(balancer, has, wish)]
     if missing:
         said += _format(wish.fields)
-        said += [("bucket policy", line) for line in (policy, json.dumps(needed, indent=2))]
+        said += [("bucket policy", line) for line in (policy, json.dumps(needed, indent=2), _KEY)]
         said += [("estimate", line) for line in _estimate(balancer, wish, session)]
     return Plan(
         said=tuple(said),
