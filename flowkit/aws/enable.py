@@ -22,7 +22,7 @@ TAG = "flowkit:load-balancer"
 """The tag on a flow log that flowkit made; its value is the load balancer's "net/NAME/ID"."""
 
 
-_KEY = "where the bucket is encrypted with a KMS key of yours, the key's policy has to let delivery.logs.amazonaws.com use it"
+_KEY = "a KMS key of yours that encrypts the bucket has to let delivery.logs.amazonaws.com use it, in its key policy"
 
 
 @dataclass(frozen=True)
