@@ -49,17 +49,17 @@ def lines(case: Case) -> list[tuple[str, str]]:
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
         *(("copies", line) for line in copies(case)),
         *(("missing", line) for line in warnings(case.ledger)),
-        *(("cache", line) for line in _cache(case)),
     ]
 
 
 def text(case: Case) -> str:
     """Return the case for the terminal."""
-    return "\n".join(f"{label:>14}  {line}" for label, line in lines(case))
+    shown = [*lines(case), *(("cache", line) for line in _cache(case))]
+    return "\n".join(f"{label:>14}  {line}" for label, line in shown)
 
 
 def page(case: Case) -> str:
-    """Return the case for the notebook, every word escaped."""
+    """Return the case for the notebook, every word escaped; a report that is shared names no folder of this machine."""
     rows = "".join(
         f'<tr><th scope="row" style="text-align:left">{html.escape(label)}</th>'
         f'<td style="text-align:left">{html.escape(line)}</td></tr>'
