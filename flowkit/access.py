@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
-from flowkit.errors import AwsError, FlowkitError, missing_extra
+from flowkit.errors import AwsBusyError, AwsError, FlowkitError, missing_extra
 
 ATTEMPTS = 8
 """How often a call is tried in all. boto3's own 3 tries are over within a second, shorter than many a blip."""
@@ -56,14 +56,14 @@ class Access:
         return cls(**(given or {}))
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return a boto3 client of a service; calls are tried again by boto3's standard mode, 8 times in all.
+        """Return a boto3 client of a service; calls are tried 8 times in all, as boto3 does.
 
         Raises `MissingExtraError` without boto3, `AwsError` for a region, profile or credentials that are not there.
         """
         with told(f"reaching {service}"):
             place = region or self._place
             if (service, place) not in self._clients:
-                client = self._session.client(service, region_name=place, config=_config())
+                client = self._session.client(service, region_name=place, config=_config(service))
                 client.meta.events.register("before-call", self._count)
                 self._clients[service, place] = client
             return self._clients[service, place]
@@ -131,11 +131,16 @@ class _Role:
         return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
 
 
-def _config() -> Any:
+PACED = ("logs",)
+"""Services with a few calls a second allowed: boto3's adaptive mode keeps to the rate at which they answer."""
+
+
+def _config(service: str = "") -> Any:
     from botocore.config import Config
 
+    mode = "adaptive" if service in PACED else "standard"
     return Config(
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": mode, "total_max_attempts": ATTEMPTS},
         connect_timeout=CONNECT_S,
         read_timeout=READ_S,
         max_pool_connections=CONNECTIONS,
@@ -171,7 +176,7 @@ def told(doing: str, permission: str = "") -> Iterator[None]:
     """
     try:
         from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
     except ImportError:
         raise missing_extra(_capital(doing), "boto3", "aws") from None
     try:
@@ -179,7 +184,10 @@ def told(doing: str, permission: str = "") -> Iterator[None]:
     except FlowkitError:
         raise
     except ClientError as error:
-        raise AwsError(_answered(error, clean(doing), permission)) from None
+        kind = AwsBusyError if re.match(_BUSY, _code(error)) else AwsError
+        raise kind(_answered(error, clean(doing), permission)) from None
+    except (HTTPClientError, ConnectionError) as error:
+        raise AwsBusyError(_failed(error, clean(doing))) from None
     except (BotoCoreError, Boto3Error) as error:
         raise AwsError(_failed(error, clean(doing))) from None
 
@@ -187,6 +195,11 @@ def told(doing: str, permission: str = "") -> Iterator[None]:
 _SIGN_IN = "sign in again (for example  aws sso login) and repeat; what was fetched so far is kept"
 
 _REFUSED = "AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|AllAccessDisabled|403"
+
+_BUSY = (
+    "SlowDown|Throttl|TooManyRequests|RequestLimit|RequestThrottled|LimitExceeded|Service ?Unavailable|Internal"
+    "|RequestTimeout|429|5\\d\\d"
+)
 
 _ANSWERS = {
     "ExpiredToken|RequestExpired|TokenRefreshRequired": f"the AWS session expired while {{doing}}: {_SIGN_IN}",
@@ -204,15 +217,17 @@ _ANSWERS = {
     "PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|301": (
         "AWS holds that bucket in another region, or another partition ({doing}): give it with region= (--region)"
     ),
-    "SlowDown|Throttl|TooManyRequests|RequestLimit|ServiceUnavailable|LimitExceeded|RequestThrottled|503|429": (
-        f"AWS was too busy for {{doing}}, after {ATTEMPTS} tries: wait a little and repeat"
-    ),
+    _BUSY: "AWS was too busy for {doing}, after several tries: wait a little and repeat",
 }
 """What the codes of AWS's answers, by how they begin, mean to a person."""
 
 
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
 def _answered(error: Any, doing: str, permission: str) -> str:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = _code(error)
     message = clean(str(error.response.get("Error", {}).get("Message", "")))
     asked = re.search(r"to perform:? ([a-z0-9-]+:\w+)", message) or re.search(r"\b(kms:\w+)", message)
     right = asked[1] if asked else permission

@@ -2,7 +2,8 @@
 
     FlowkitError          anything flowkit has to tell a person
     ├── SourceError       nothing there, nothing matched, broken on the way
-    ├── AwsError          AWS refused, expired, was too busy, or could not be reached
+    ├── AwsError          AWS refused, the session expired, or AWS answered something unforeseen
+    │   └── AwsBusyError  AWS was too busy, or could not be reached: the same may work later
     ├── FormatError       it is there, but it is not a flow log, or the given fields do not fit
     ├── TimeError         a time, a span or a zone that cannot be understood
     ├── KnowledgeError    what was said about a load balancer cannot be understood
@@ -26,7 +27,11 @@ class SourceError(FlowkitError):
 
 
 class AwsError(FlowkitError):
-    """AWS refused, the session expired, AWS was too busy, or it could not be reached."""
+    """AWS refused, the session expired, or AWS answered something unforeseen."""
+
+
+class AwsBusyError(AwsError):
+    """AWS was too busy, or could not be reached: the same may work later."""
 
 
 class FormatError(FlowkitError):

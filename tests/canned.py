@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ Event = tuple[int, str, str]
 class Group:
     """A log group of a class, its events, and what each operation answers before it works, a try at a time."""
 
-    def __init__(self, events: Sequence[Event], kind: str, faults: dict[str, list[str]]) -> None:
+    def __init__(self, events: Sequence[Event], kind: str, faults: dict[str, list[str]], stored: int) -> None:
         self.events, self.kind, self.faults = sorted(events), kind, faults
+        self.stored = {"creationTime": int(time.time() - 100_000) * 1000, "storedBytes": stored * 100_000}
         self.asked: Counter[str] = Counter()
         self.queries: dict[str, tuple[list[Event], int]] = {}
         self.lock = threading.Lock()
@@ -34,7 +36,7 @@ class Group:
             return 200, work(ask)
 
     def DescribeLogGroups(self, ask: dict[str, Any]) -> dict[str, Any]:
-        held = {"logGroupName": "flows", "arn": "arn:flows", "logGroupClass": self.kind, "creationTime": 0}
+        held = {"logGroupName": "flows", "arn": "arn:flows", "logGroupClass": self.kind, **self.stored}
         return {"logGroups": [held] if "flows".startswith(ask.get("logGroupNamePrefix", "")) else []}
 
     def DescribeLogStreams(self, ask: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +73,9 @@ class Group:
 
 @contextmanager
 def serve(
-    events: Sequence[Event], *, kind: str = "STANDARD", faults: dict[str, list[str]] | None = None
+    events: Sequence[Event], *, kind: str = "STANDARD", faults: dict[str, list[str]] | None = None, stored: int = 0
 ) -> Iterator[tuple[str, Group]]:
-    group = Group(events, kind, faults or {})
+    group = Group(events, kind, faults or {}, stored)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"group": group}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

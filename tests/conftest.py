@@ -52,6 +52,17 @@ def aws_server() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _models() -> Iterator[None]:
+    """Read botocore's models of the services once: each test has sessions of its own, and they are large."""
+    import botocore.loaders
+
+    loader, make = botocore.loaders.create_loader(), botocore.loaders.create_loader
+    botocore.loaders.create_loader = lambda *_: loader
+    yield
+    botocore.loaders.create_loader = make
+
+
 @pytest.fixture
 def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An environment in which AWS is unknown: no credentials, no region, no profile, no metadata service."""

@@ -20,6 +20,7 @@ ERRORS = {
     "denied": (403, "AccessDenied", "Access Denied"),
     "kms": (403, "AccessDenied", "User: arn:aws:iam::1:user/ann is not authorized to perform: kms:Decrypt on it"),
     "archived": (403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+    "moved": (301, "PermanentRedirect", "The bucket is in another region"),
     "elsewhere": (301, "PermanentRedirect", "The bucket is in another region"),
 }
 
@@ -69,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         what = query.get("prefix", "") if listing else key
         fault = self.faulty.fault(what)
         if fault in ERRORS:
-            self.error(*ERRORS[fault])
+            self.error(*ERRORS[fault], moved=fault == "moved")
         elif fault == "reset":
             self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
@@ -79,10 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.answer(self.faulty.objects[key], fault)
 
-    def error(self, status: int, code: str, message: str) -> None:
+    def error(self, status: int, code: str, message: str, *, moved: bool) -> None:
         body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode() if code else b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if moved:
+            self.send_header("x-amz-bucket-region", "us-east-1")
         self.end_headers()
         self.wfile.write(body)
 

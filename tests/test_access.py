@@ -39,8 +39,9 @@ def answered(code: str, message: str = "") -> ClientError:
         ("RequestTimeTooSkewed", "", "AWS refused listing s3://logs/ because this machine's clock is wrong"),
         ("NoSuchBucket", "", "AWS has no such bucket (listing s3://logs/)"),
         ("PermanentRedirect", "", "AWS holds that bucket in another region"),
-        ("SlowDown", "", "AWS was too busy for listing s3://logs/, after 8 tries"),
-        ("ThrottlingException", "", "AWS was too busy for listing s3://logs/, after 8 tries"),
+        ("SlowDown", "", "AWS was too busy for listing s3://logs/, after several tries"),
+        ("ThrottlingException", "", "AWS was too busy for listing s3://logs/, after several tries"),
+        ("InternalError", "", "AWS was too busy for listing s3://logs/"),
         ("Odd\x1b[31m", "no\nway", "AWS answered Odd [31m to listing s3://logs/: no way"),
     ],
 )

@@ -191,6 +191,8 @@ def test_a_span_without_an_event_says_so(fill: Fill, aws: Access) -> None:
 @pytest.fixture
 def hurried(aws_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flowkit.sources.cloudwatch.insights.POLL_S", 0)
+    monkeypatch.setattr("flowkit.sources.fetching.BUSY_S", 0)
+    monkeypatch.setattr("flowkit.access.PACED", ())
 
 
 def test_the_infrequent_access_class_is_read_by_insights_and_divided_where_its_limit_would_cut(

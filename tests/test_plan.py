@@ -18,6 +18,7 @@ from flowkit.access import Access
 from flowkit.case.preflight import Preflight, preflight
 from flowkit.cli import main
 from flowkit.errors import SourceError
+from flowkit.reporting.lab import prepare
 from flowkit.sources import Object
 
 NOON = datetime(2026, 5, 14, 12, tzinfo=UTC)
@@ -103,6 +104,40 @@ def test_a_large_load_is_not_begun_unless_a_person_agrees(
     assert "100 flows" in capsys.readouterr().out
 
 
+def test_a_log_group_is_planned_by_what_it_stores(aws_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of a thousand bytes a second, of the infrequent-access class; one of which nothing is known."""
+    text = {}
+    for stored in (1000, 0):
+        with canned.serve([(1795449900000, "eni-1-all", FLOW)], kind="INFREQUENT_ACCESS", stored=stored) as (
+            address,
+            _,
+        ):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+            found = sources.find(
+                "cwl:flows", datetime(2026, 11, 23, 15, tzinfo=UTC), datetime(2026, 11, 23, 17, tzinfo=UTC)
+            )
+            text[stored] = preflight("cwl:flows", found, region="eu-west-1").text().splitlines()
+    assert text[1000][1:3] == ["  slices       3", "  bytes        about 10.8 MB, guessed from what the group stores"]
+    assert (
+        text[1000][6] == "               10.8 MB scanned by Logs Insights, at the price in us-east-1: less than $0.01"
+    )
+    assert text[0][2:4] == [
+        "  bytes        an unknown number: AWS does not say what the group stores",
+        "  AWS charges  by the GB",
+    ]
+
+
+FLOW = "2 123456789012 eni-1 10.0.0.1 10.0.1.1 40000 80 6 3 164 1795449900 1795449930 ACCEPT OK"
+
+
+def test_the_session_and_the_choice_reach_a_notebook_as_parameters(tmp_path: Path) -> None:
+    wanted = {"aws": {"access": {"profile": "nightly"}, "regions": ["eu-west-1"]}}
+    path = prepare("s3://logs/net", tmp_path, parameters=wanted)
+    book = path.read_text("utf-8")
+    assert "source = 's3://logs/net'" in book
+    assert "aws = {'access': {'profile': 'nightly'}, 'regions': ['eu-west-1']}" in book
+
+
 def allowed(row: str) -> set[str]:
     """Return the permissions that the README names for a kind of source."""
     (line,) = [line for line in README.read_text("utf-8").splitlines() if line.startswith(f"| {row} |")]
@@ -153,8 +188,7 @@ def test_what_a_log_group_takes_is_what_the_readme_says(asked: set[str], aws: Ac
 def test_what_logs_insights_takes_is_what_the_readme_says(
     asked: set[str], aws_session: None, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
 ) -> None:
-    flow = "2 123456789012 eni-1 10.0.0.1 10.0.1.1 40000 80 6 3 164 1795449900 1795449930 ACCEPT OK"
-    with canned.serve([(1795449900000, "eni-1-all", flow)], kind="INFREQUENT_ACCESS") as (address, _):
+    with canned.serve([(1795449900000, "eni-1-all", FLOW)], kind="INFREQUENT_ACCESS") as (address, _):
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         fk.load("cwl:flows", start="2026-11-23 15:00", end="2026-11-23 17:00", cache=cache_folder)
     row = "`cwl:GROUP` of the infrequent-access class, or over more than a day"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from clouds import flows_of, key_of
 from faulty import serve
 
 import flowkit as fk
+from flowkit import sources
+from flowkit.access import Access
 from flowkit.cli import main
 from flowkit.errors import AwsError
 
@@ -25,6 +28,7 @@ SECOND = KEYS["222222222222"]
 def in_a_hurry(aws_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flowkit.access.READ_S", 0.3)
     monkeypatch.setattr("flowkit.sources.s3.transfer.PAUSE_S", 0)
+    monkeypatch.setattr("flowkit.sources.fetching.BUSY_S", 0)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +56,8 @@ def test_what_passes_is_ridden_out_and_every_row_comes(faults: list[str], monkey
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("slow down…", "AWS was too busy for reading s3://logs/{key}, after 8 tries"),
-        ("503…", "AWS was too busy for reading s3://logs/{key}, after 8 tries"),
+        ("slow down…", "AWS was too busy for reading s3://logs/{key}, after several tries"),
+        ("503…", "AWS was too busy for reading s3://logs/{key}, after several tries"),
         ("reset…", "AWS could not be reached, or not to the end, while reading s3://logs/{key}"),
         ("cut…", "s3://logs/{key} did not come whole in 6 tries: "),
         ("short…", "s3://logs/{key} did not come whole in 6 tries: "),
@@ -137,3 +141,19 @@ def test_without_credentials_the_shell_says_so_in_one_line(
         words = capsys.readouterr()
         assert words.err.startswith(sentence)
         assert (words.out, words.err.count("\n")) == ("", 1)
+
+
+def test_a_storm_of_throttling_is_ridden_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 gives up early once many calls of one client had to be tried again: flowkit waits, and goes on."""
+    keys = [key_of("plain", NOON, log=f"fl-{n:04x}") for n in range(40)]
+    with serve(dict.fromkeys(keys, flows_of(NOON, 2)), {key: ["slow down"] * 5 for key in keys}) as (address, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        found = sources.find("s3://logs/net/")
+        with TemporaryDirectory() as folder:
+            assert sum(len(run) for run in sources.fetched(found, Access(), folder)) == 40
+
+
+def test_a_bucket_of_another_region_is_followed_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(OBJECTS, {"net/": ["moved"]}) as (address, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        assert len(sources.find("s3://logs/net/")) == 3

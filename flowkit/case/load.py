@@ -95,7 +95,7 @@ def load(
     ip_ranges
         AWS's own `ip-ranges.json`, which you have fetched: addresses in it get the name of the service.
     max_gb
-        Refuse to read more than so many GB (10^9 bytes, as they are stored).
+        Refuse to read more than so many GB (10^9 bytes, as they are stored; of a log group, as guessed).
     confirm
         Called with what the load is going to take, before anything is fetched; what it raises ends the load.
 

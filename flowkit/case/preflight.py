@@ -73,32 +73,41 @@ class Preflight:
                 "take a shorter span, choose accounts, regions or flow logs, or raise max_gb= (--max-gb)"
             )
 
+    @property
+    def known(self) -> bool:
+        """Whether the size is known, or can be guessed at least."""
+        return not self.guessed or self.bytes > self.objects
+
     def line(self) -> str:
         """Return the whole in one line."""
         there = f" ({self.kept:,} more kept from before)" if self.kept else ""
-        price = f"; AWS charges {prices.dollars(self.dollars)}, an estimate" if self.charges else ""
-        return (
-            f"{self.source}: {self.objects:,} {self._unit} to read, {self._size}{there}, "
-            f"{between(*self.flows)} flows, about {duration(self.seconds)}{price}"
+        price = f"; AWS charges {self._price}, an estimate" if self.charges else ""
+        rest = (
+            f"{between(*self.flows)} flows, about {duration(self.seconds)}" if self.known else "nobody knows how much"
         )
+        return f"{self.source}: {self.objects:,} {self._unit} to read, {self._size}{there}, {rest}{price}"
 
     def text(self) -> str:
         """Return the whole as `flowkit plan` prints it."""
         kept = f" ({self.kept:,} more are kept from earlier loads)" if self.kept else ""
         assumed = f"{FLOWS_A_SECOND:,} flows a second" + (" and 100 Mbit/s" if self.charges else "")
-        rows = [
-            (self._unit, f"{self.objects:,}{kept}"),
-            ("bytes", self._size),
-            ("flows", between(*self.flows)),
-            ("time", f"about {duration(self.seconds)}, at {assumed}"),
-        ]
+        rows = [(self._unit, f"{self.objects:,}{kept}"), ("bytes", self._size)]
+        if self.known:
+            rows += [("flows", between(*self.flows)), ("time", f"about {duration(self.seconds)}, at {assumed}")]
         if self.charges:
-            rows.append(("AWS charges", prices.dollars(self.dollars)))
-            rows += [("", f"{words}: {prices.dollars(amount)}") for words, amount in self.charges]
+            rows.append(("AWS charges", self._price))
+            rows += [("", f"{words}: {self._amount(amount)}") for words, amount in self.charges]
             rows.append(("prices", f"noted {prices.NOTED} from {prices.SOURCE}: estimates"))
         if self.permissions:
             rows.append(("permissions", ", ".join(self.permissions)))
         return "\n".join([self.source, *(f"  {name:<13}{words}" for name, words in rows)])
+
+    @property
+    def _price(self) -> str:
+        return self._amount(self.dollars) if self.known else "by the GB"
+
+    def _amount(self, amount: float) -> str:
+        return prices.dollars(amount) if self.known else "for an unknown amount"
 
     @property
     def _unit(self) -> str:
@@ -106,7 +115,11 @@ class Preflight:
 
     @property
     def _size(self) -> str:
-        return f"about {gigabytes(self.bytes)}, by the group's average" if self.guessed else gigabytes(self.bytes)
+        if not self.guessed:
+            return gigabytes(self.bytes)
+        if self.known:
+            return f"about {gigabytes(self.bytes)}, guessed from what the group stores"
+        return "an unknown number: AWS does not say what the group stores"
 
 
 def preflight(

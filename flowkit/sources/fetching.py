@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -9,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowkit.access import Access, clean
-from flowkit.errors import CacheError
+from flowkit.errors import AwsBusyError, CacheError
 from flowkit.sources import cloudwatch, s3
 from flowkit.sources.cloudwatch import Slice
 from flowkit.sources.objects import Object, chunks
@@ -19,6 +21,9 @@ AT_ONCE = 32
 
 SLOWLY = 4
 """Readers of log groups side by side: FilterLogEvents allows 5 calls a second in most regions."""
+
+BUSY_TRIES, BUSY_S = 6, 1.0
+"""How often an object is asked for while AWS is too busy, and the first pause in seconds; each further one doubles."""
 
 RUN = 12 << 20
 """Bytes of objects in a run, at least one object."""
@@ -82,12 +87,27 @@ def _failed(future: Future[Object]) -> bool:
 
 def _fetch(o: Object, target: Path, access: Access, come: list[int]) -> Object:
     try:
-        if isinstance(o, Slice):
-            cloudwatch.fetch(o, target, access)
-        else:
-            s3.fetch(o, target, access)
+        _patiently(o, target, access)
     except OSError as error:
         why = error.strerror or error
         raise CacheError(clean(f"{o.path} cannot be kept in {target.parent}: {why}")) from None
     come.append(o.size)
     return replace(o, path=str(target), size=target.stat().st_size)
+
+
+def _patiently(o: Object, target: Path, access: Access) -> None:
+    """Fetch an object, and again after a while where AWS was too busy.
+
+    boto3 soon stops trying again when many calls of one client meet with throttling: it leaves that to its caller.
+    """
+    for turn in range(BUSY_TRIES):
+        try:
+            if isinstance(o, Slice):
+                cloudwatch.fetch(o, target, access)
+            else:
+                s3.fetch(o, target, access)
+            break
+        except AwsBusyError:
+            if turn + 1 == BUSY_TRIES:
+                raise
+            time.sleep(BUSY_S * 2**turn * random.uniform(0.5, 1))  # noqa: S311 - no secret
