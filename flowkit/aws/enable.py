@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -13,7 +13,7 @@ from flowkit.access import Access
 from flowkit.aws import answers, cost, recommended
 from flowkit.aws import bucket as buckets
 from flowkit.aws.bucket import Bucket
-from flowkit.aws.fetch import balancers, fetch, one, pages, region_of
+from flowkit.aws.fetch import balancers, fetch, flow_logs, one, pages, region_of
 from flowkit.aws.model import FlowLog, Interface, LoadBalancer
 from flowkit.aws.plan import Call, Outcome, Plan
 from flowkit.errors import AwsError, QuestionError
@@ -92,6 +92,8 @@ def enable(
     session = session.within(balancer.region)
     if not balancer.interfaces:
         raise AwsError(f"{balancer.name} has no network interface that could be found, so there is nothing to log")
+    # Asked for by itself: here, not to know what there is must not pass for nothing.
+    balancer = replace(balancer, flow_logs=flow_logs(session, balancer.interfaces))
     has = {i: log for log in balancer.flow_logs if log.level == "interface" and wish.met(log) for i in log.covers}
     missing = [i for i in balancer.interfaces if i.id not in has]
     needed = buckets.policy(wish.place, balancer, hive=wish.hive)
@@ -120,7 +122,9 @@ def disable(nlb: str | LoadBalancer, *, access: Access | Mapping[str, str] | Non
     session = Access.of(access).within(region_of(known))
     path = _path(known, session)
     wanted = [{"Name": f"tag:{TAG}", "Values": [path]}]
-    held = list(pages(session, "ec2", "describe_flow_logs", "listing the flow logs flowkit made", Filters=wanted))
+    found = pages(session, "ec2", "describe_flow_logs", "listing the flow logs flowkit made", Filters=wanted)
+    # Looked at once more: nothing is ended because a filter was not understood.
+    held = [log for log in found if {"Key": TAG, "Value": path} in log.get("Tags", [])]
     many = f"{len(held)} flow log{'' if len(held) == 1 else 's'}" if held else "none"
     said = [("plan", f"end the flow logs that flowkit made for {path}: {many}")]
     said += [("flow log", f"{log['FlowLogId']} of {log['ResourceId']} to {log['LogDestination']}") for log in held]

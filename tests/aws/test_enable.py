@@ -95,6 +95,18 @@ def test_disable_ends_only_what_flowkit_made_for_this_load_balancer(account: Acc
     assert aws.disable(account.arn, access=account.access).done
 
 
+def test_where_it_may_not_see_what_there_is_nothing_is_planned(account: Account, bucket: str) -> None:
+    account.server.refused.add("DescribeFlowLogs")
+    with pytest.raises(AwsError, match="the permission ec2:DescribeFlowLogs is missing"):
+        aws.enable("orders", access=account.access, to=bucket)
+
+
+def test_a_filter_that_is_not_understood_ends_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.server.add(account.vpc, "arn:aws:s3:::flow-logs/somebody/")
+    monkeypatch.setattr("stand_in._matches", lambda *_: True)
+    assert aws.disable("orders", access=account.access).done
+
+
 def test_a_policy_that_aws_would_overwrite_stops_it(account: Account, bucket: str) -> None:
     s3, mine = account.client("s3"), {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
     policy = {"Version": "2012-10-17", "Statement": [{**mine, "Resource": "arn:aws:s3:::flow-logs/*"}]}
