@@ -66,7 +66,7 @@ def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Bat
     if form.kind == "parquet":
         yield read_parquet(paths, form, wanted)
         return
-    plain = [path for path in paths if form.kind == "text" and not is_member(path)]
+    plain = [path for path in paths if form.kind == "text" and not form.careful and not is_member(path)]
     try:
         if plain:
             yield read_clean(plain, form, wanted)

@@ -11,7 +11,7 @@ import polars as pl
 from flowkit.errors import FormatError
 from flowkit.formats.form import GIVEN, Format, candidates, choose, sure, unit
 from flowkit.formats.packed import local
-from flowkit.formats.pieces import beginning, head
+from flowkit.formats.pieces import beginning, head, is_plain
 from flowkit.formats.wrapped import csvs, jsons
 from flowkit.formats.zipped import is_member, members
 from flowkit.schema import canonical, is_header
@@ -53,7 +53,7 @@ def _detect(path: str, given: tuple[str, ...] | None) -> Format:
         raise FormatError(_zip(path))
     notes: dict[str, str] = {}
     if form := _headed(beginning(path, notes, FIRST)):
-        return form
+        return form if is_plain(path) else replace(form, careful=True)
     text = beginning(path, notes, HEAD)
     if text.startswith(b"PAR1"):
         return _parquet(path)
@@ -72,7 +72,7 @@ def _headed(first: bytes) -> Format | None:
     if len(words) < 2 or not words[0] or not is_header(words[0]) or len(words[0]) != len(words[1]):
         return None
     names = _names(words[0])
-    return Format("text", names, "header", header=True, unit=unit(words[1:], names))
+    return Format("text", names, "header", header=True, unit=unit(words[1:], names), careful=_is_untidy(lines))
 
 
 def _zip(path: str) -> str:
@@ -95,12 +95,19 @@ def _text(path: str, text: str, fields: tuple[str, ...] | None) -> Format:
     whole = text.rpartition("\n")[0] if "\n" in text and len(text) >= HEAD // 2 else text
     lines = [line for line in whole.split("\n") if line.strip()]
     words = [line.split() for line in lines]
+    careful = not is_plain(path) or _is_untidy(whole.split("\n"))
     if is_header(words[0]):
         names = _names(words[0])
-        return Format("text", names, "header", header=True, unit=unit(words[1:], names))
+        return Format("text", names, "header", header=True, unit=unit(words[1:], names), careful=careful)
     if any(sign in lines[0] for sign in ',;\t|"') and (form := csvs.look(lines, fields)):
         return form
-    return _lines(words, fields)
+    return replace(_lines(words, fields), careful=careful)
+
+
+def _is_untidy(lines: Sequence[str]) -> bool:
+    """Return whether many lines are blank or have other than single spaces: trying them without care is in vain."""
+    odd = sum("  " in line or "\t" in line or not line.strip() or line[0] == " " for line in lines[:-1])
+    return odd > len(lines) // 20
 
 
 def _lines(words: list[list[str]], fields: tuple[str, ...] | None) -> Format:

@@ -49,6 +49,8 @@ class Format:
     """CSV: in which cells the fields, or the message, stand."""
     separator: str = ","
     """CSV: what stands between two cells."""
+    careful: bool = False
+    """Text: every line needs a careful look, as spaces are doubled throughout, or polars cannot unpack it."""
     also: tuple[tuple[str, ...], ...] = ()
     """Other formats that a line without a header may be of: a stream has both where a flow log was made anew."""
 

@@ -116,6 +116,16 @@ def _from_base64(raw: Iterator[bytes]) -> Iterator[bytes]:
                 return
 
 
+def is_plain(path: str) -> bool:
+    """Return whether an object is text as it lies there, or gzipped once: what polars reads by itself."""
+    raw = zipped.stream(path, {}, 4096) if zipped.is_member(path) else _file(path, 4096)
+    first, raw = _peeked(raw)
+    if first[:2] == GZIP:
+        first, _ = _peeked(_inflated(path, raw, {}, 4096))
+    packed = first[:2] == GZIP or first.startswith(GZIP_BASE64)
+    return not packed and not zipped.is_member(path) and _coding(first) is None
+
+
 def head(path: str, size: int) -> bytes:
     """Return the first bytes of an object as it lies there, packed or not."""
     text = b""

@@ -158,3 +158,9 @@ def test_a_format_without_times_loads_beside_one_that_has_them(written: Writer) 
         ("other", None),
         ("service", FLOW_READ["start"]),
     ]
+
+
+def test_text_gzipped_twice_is_not_lost(written: Writer) -> None:
+    """polars unpacks once: what it would take for text then has no line end, and would count as a header."""
+    path = written("a.log", data=gzip.compress(gzip.compress(text(HEADER, FLOW))))
+    assert fk.scan(path).collect().height == 1
