@@ -150,7 +150,7 @@ def _known(
             strange = [column for column in columns(form.names) if column not in known]
             if strange:
                 raise FormatError(
-                    f"{group[0].name} has the fields {', '.join(strange)}, which others of its flow log or folder "
+                    f"{group[0].name} has the fields {', '.join(strange)}, which others of its flow log "
                     "do not have: read the source with flowkit.load, which looks at every object first"
                 )
             yield from ((form, part) for part in chunks(group, SIP))

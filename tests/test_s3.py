@@ -262,3 +262,24 @@ def test_names_of_keys_are_never_paths_and_a_malformed_line_is_told_by_its_key(a
         assert fk.scan(f"s3://{BUCKET}/net/", access=aws).collect().height == 3
     case = fk.load(f"s3://{BUCKET}/net/", access=aws, cache=cache_folder)
     assert case.quarantine.row(0)[:2] == (key.removeprefix("net/"), 5)
+
+
+def test_objects_that_aws_did_not_name_may_each_have_a_format_of_their_own(aws: Access, tmp_path: Path) -> None:
+    """Text of two formats, a CloudWatch Logs export and Parquet in one folder, as somebody has put them there."""
+    parquet = tmp_path / "flows"
+    fk.scan(fk.samples("custom")).head(50).collect().write_parquet(parquet)
+    start = int(NOON.timestamp())
+    bodies = {
+        "mine/a.log": f"version srcaddr start end log-status\n2 10.0.0.1 {start} {start} OK\n".encode(),
+        "mine/b.log": f"version vpc-id start end log-status\n3 vpc-1 {start} {start} OK\n".encode(),
+        "mine/export/eni-1-all/000000.gz": gzip.compress(
+            f"2026-05-14T12:00:00.000Z 2 1 eni-1 10.0.0.3 10.0.0.4 1 2 6 1 40 {start} {start} ACCEPT OK\n".encode()
+        ),
+        "mine/c.parquet": parquet.read_bytes(),
+    }
+    for key, body in bodies.items():
+        fill([key], body)
+    flows = fk.scan(f"s3://{BUCKET}/mine/", access=aws).collect()
+    assert flows.height == 1 + 1 + 1 + 50
+    assert flows["vpc_id"].to_list()[1] == "vpc-1"
+    assert "10.0.0.3" in flows["srcaddr"]

@@ -43,11 +43,11 @@ def home(source: str | Path) -> str:
 
 
 def kind(o: Object) -> str:
-    """Return what the object shares its format with: its flow log, its log group, or its folder.
+    """Return what the object shares its format with: its flow log, its log group, or nothing but itself.
 
     AWS cannot change a flow log: another format is another flow log.
     """
-    return flow_log_of(o.path) or (o.path if isinstance(o, Slice) else o.path.rpartition("/")[0])
+    return flow_log_of(o.path) or o.path
 
 
 def find(
