@@ -51,12 +51,13 @@ def families(
     hits = beats.join(what.members.drop("n"), on=SHAPE)
     counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "whole"), on="unit"))
     found = found.join(what.ranges, on="range").join(facts, on="unit")
+    found = found.with_columns(pl.col("width") * pl.col("grain"))
     found = _chosen(_purity(found, what))
     found = _shape(_freshness(found, hits), what)
     found = _one_clock(_company(found), counts)
     found = _passed_on(found, what, served)
     found = _place(found, reduced, known.lb_addresses)
-    found = fields_of(found.with_columns(pl.col("width") * pl.col("grain")), hits)
+    found = fields_of(found, hits)
     found = agreed(found, known)
     return _paced(scored(found))
 
@@ -174,13 +175,16 @@ def _overlap(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 def _company(found: pl.DataFrame) -> pl.DataFrame:
     """Add who else shows it: `sources` with this size at this port, `coverage` of the source's other targets."""
-    near = found.select(*RANGE, "rate", "pure", "tried", "apart", "pairs", "packets_low", "packets_high")
+    tempo = pl.col("rate") / pl.col("width")
+    near = found.select(
+        *RANGE, "rate", tempo.alias("tempo"), "pure", "tried", "apart", "pairs", "packets_low", "packets_high"
+    )
     both = near.join(near, on="sp", suffix="_2")
     like = (pl.col("lo") - pl.col("lo_2")).abs() <= 4
     like &= (pl.col("hi") - pl.col("hi_2")).abs() <= 4
     like &= pl.col("packets_low") <= pl.col("packets_high_2")
     like &= pl.col("packets_high") >= pl.col("packets_low_2")
-    pace = pl.max_horizontal("rate", "rate_2") / pl.min_horizontal("rate", "rate_2") <= 1.5
+    pace = pl.max_horizontal("tempo", "tempo_2") / pl.min_horizontal("tempo", "tempo_2") <= 1.5
     same = both.filter(like & pace)
     keys = RANGE
     sources = same.group_by(keys).agg(
