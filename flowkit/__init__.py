@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flowkit.questions.health import health_changes, target_health
     from flowkit.questions.peers import peers
     from flowkit.questions.rejected import rejected
+    from flowkit.questions.size_clusters import size_clusters
     from flowkit.questions.sizes import sizes
     from flowkit.questions.timeline import timeline
     from flowkit.reporting import report
@@ -48,6 +49,7 @@ _HOMES = {
     "report": "flowkit.reporting",
     "samples": "flowkit.bundled",
     "scan": "flowkit.scanning",
+    "size_clusters": "flowkit.questions",
     "sizes": "flowkit.questions",
     "target_health": "flowkit.questions",
     "timeline": "flowkit.questions",
@@ -71,6 +73,7 @@ __all__ = [
     "report",
     "samples",
     "scan",
+    "size_clusters",
     "sizes",
     "target_health",
     "timeline",

@@ -6,6 +6,7 @@ from flowkit.questions.findings import Findings, findings
 from flowkit.questions.health import health_changes, target_health
 from flowkit.questions.peers import peers
 from flowkit.questions.rejected import rejected
+from flowkit.questions.size_clusters import size_clusters
 from flowkit.questions.sizes import sizes
 from flowkit.questions.timeline import timeline
 
@@ -17,6 +18,7 @@ __all__ = [
     "health_changes",
     "peers",
     "rejected",
+    "size_clusters",
     "sizes",
     "target_health",
     "timeline",

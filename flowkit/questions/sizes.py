@@ -58,7 +58,7 @@ def sizes(
     for key in keys:
         seen = biggest(seen, key, measure=pl.len())
     counts = seen.group_by(pl.col(measure).cast(pl.Int64).alias("_size"), *keys).len("n").with_columns(_exact())
-    low, high = _bin(pl.col("_size"))
+    low, high = bin_of(pl.col("_size"))
     own = pl.col("_exact") | (pl.col("_size") < 1)
     return (
         counts.with_columns(
@@ -76,7 +76,7 @@ def _exact() -> pl.Expr:
     return ((pl.col("_size").n_unique() <= _FEW) | (share >= _SPIKE)).alias("_exact")
 
 
-def _bin(size: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+def bin_of(size: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """Return the bounds of the bin that holds a size, both included."""
     step = (size.log(2) * _PER_OCTAVE).floor()
     bounds = [pl.lit(2.0).pow((step + n) / _PER_OCTAVE).ceil() for n in (0, 1)]
