@@ -10,6 +10,7 @@ from flowkit.aws.recommended import log_format
 from flowkit.schema import DEFAULT
 
 _NAMESPACE = "flowkit"
+_NOT_ALL = "Packets that come after a connection was closed are REJECT, too: set the threshold above what is usual."
 
 
 def reject_alarm(balancer: LoadBalancer, *, threshold: int = 100, topic: str = "") -> str:
@@ -70,7 +71,7 @@ def _filter(balancer: LoadBalancer, group: Any, fields: tuple[str, ...]) -> dict
 
 def _alarm(balancer: LoadBalancer, threshold: int, topic: str) -> dict[str, Any]:
     held = {
-        "AlarmDescription": f"More than {threshold} rejected flow records in 5 minutes at {balancer.name}",
+        "AlarmDescription": f"More than {threshold} rejected flow records in 5 minutes at {balancer.name}. {_NOT_ALL}",
         "Namespace": _NAMESPACE,
         "MetricName": _metric(balancer),
         "Statistic": "Sum",

@@ -70,7 +70,8 @@ def report(
 
     nlb = _nlb(parameters or {})
     place = f"the flow logs of {nlb}" if source is None else str(source)
-    made_from = _made_from(place, start, end, tz, assign or {}) | ({"Load balancer": nlb} if nlb else {})
+    first = {"Made from": place, "Load balancer": nlb} if nlb else {}
+    made_from = first | _made_from(place, start, end, tz, assign or {})
     path = notebooks.find(notebook)
     book = notebooks.read(path)
     values = notebooks.settings(
