@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowkit.access import Access, clean, told
 from flowkit.errors import SourceError
@@ -32,6 +32,20 @@ def split(source: str) -> tuple[str, str]:
     return bucket, prefix.lstrip("/")
 
 
+class Entry(NamedTuple):
+    """What a listing says of an object; the rest of it, a kilobyte each, is let go at once."""
+
+    key: str
+    size: int
+    tag: str
+    modified: int
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Entry:
+        """Return what is needed of an entry as boto3 gives it."""
+        return cls(said["Key"], said["Size"], said["ETag"].strip('"'), int(said["LastModified"].timestamp() * 1e9))
+
+
 @dataclass
 class _Walk:
     """A walk down the folders of a bucket, level by level; what was passed by is kept for the message."""
@@ -39,7 +53,7 @@ class _Walk:
     client: Any
     bucket: str
     only: Only
-    found: list[dict[str, Any]] = field(default_factory=list)
+    found: list[Entry] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
 
     def down(self, folders: list[str]) -> None:
@@ -48,20 +62,20 @@ class _Walk:
                 level = list(pool.map(self.listed, folders))
                 folders = [child for objects, children in level for child in self.wanted(objects, children)]
 
-    def wanted(self, objects: list[dict[str, Any]], children: list[str]) -> list[str]:
+    def wanted(self, objects: list[Entry], children: list[str]) -> list[str]:
         for entry in objects:
-            if self.only.key(entry["Key"]):
+            if self.only.key(entry.key):
                 self.found.append(entry)
             else:
-                self.passed.append(entry["Key"])
+                self.passed.append(entry.key)
         self.passed += [child for child in children if not self.only.folder(child)]
         return [child for child in children if self.only.folder(child)]
 
-    def listed(self, prefix: str) -> tuple[list[dict[str, Any]], list[str]]:
+    def listed(self, prefix: str) -> tuple[list[Entry], list[str]]:
         whole = self.only.whole(prefix)
         objects, children = [], []
         for page in pages(self.client, self.bucket, prefix, self.only, deep=whole):
-            objects += [entry for entry in page.get("Contents", []) if not entry["Key"].endswith("/")]
+            objects += [Entry.of(said) for said in page.get("Contents", []) if not said["Key"].endswith("/")]
             children += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
         return objects, children
 
@@ -108,16 +122,15 @@ def _base(walk: _Walk, prefix: str) -> str:
     if f"{prefix}/" in children:
         walk.down([f"{prefix}/"])
         return f"{prefix}/"
-    exact = [entry for entry in objects if entry["Key"] == prefix]
+    exact = [entry for entry in objects if entry.key == prefix]
     walk.down(walk.wanted(exact or objects, [] if exact else children))
     return prefix.rpartition("/")[0] + "/" if "/" in prefix else ""
 
 
-def _object(bucket: str, base: str, entry: dict[str, Any]) -> Object:
-    key, tag = entry["Key"], entry["ETag"].strip('"')
-    path = f"s3://{bucket}/{key}"
-    modified = int(entry["LastModified"].timestamp() * 1e9)
-    return Object(key.removeprefix(base), path, entry["Size"], modified, slot_of(key), f"{path}|{entry['Size']}|{tag}")
+def _object(bucket: str, base: str, entry: Entry) -> Object:
+    path = f"s3://{bucket}/{entry.key}"
+    name, identity = entry.key.removeprefix(base), f"{path}|{entry.size}|{entry.tag}"
+    return Object(name, path, entry.size, entry.modified, slot_of(entry.key), identity)
 
 
 def _nothing(source: str, walk: _Walk, prefix: str) -> str:
