@@ -44,6 +44,8 @@ RIVALLED, RIVAL = -2.0, 0.5
 LONG, FRESH = -4.0, 0.5
 # The source: given by the user; or inferred from what it does and where it is, which never counts for more.
 GIVEN, NOT_GIVEN = 2.5, -8.0
+# Where several nodes check a port alike, an address that does not, and passes no client's data on, is a stranger.
+STRANGER, KNOWN_EVEN = -4.0, 0.5
 INSIDE, OUTSIDE, TWIN, PASSES, LOGGED, INSTANCE = 0.5, -5.0, 1.5, 1.5, 2.0, -3.0
 
 # A target group that checks this port says little where service uses it too, and nearly all where none does; one that
@@ -73,6 +75,7 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         .then(((APART - pl.col("shared")) / (APART - TOGETHER)).clip(0, 1))
         .otherwise(0.0),
     )
+    found = found.with_columns(stranger=_stranger())
     return found.with_columns(score=PRIOR + pl.sum_horizontal(_parts()))
 
 
@@ -84,6 +87,12 @@ def _even() -> pl.Expr:
     own = (-pl.col("tried") / SURE).clip(0, 1) * _clocklike(pl.col("F") * pl.col("rate"))
     all_alike = (-(pooled + POOLED) / SURE).clip(0, 1) * _clocklike(pl.col("pool_apart") / 2 / pairs)
     return pl.max_horizontal(own, pl.when(pl.col("F") <= UNEVEN).then(all_alike).otherwise(0.0))
+
+
+def _stranger() -> pl.Expr:
+    known = pl.col("given") | pl.col("logged") | pl.col("visible") | (pl.col("sources") > 1)
+    alike = (pl.col("even") >= KNOWN_EVEN) & (pl.col("sources") > 1)
+    return alike.any().over("sp") & ~known.any().over("cl")
 
 
 def _clocklike(variance: pl.Expr) -> pl.Expr:
@@ -104,6 +113,7 @@ def _parts() -> list[pl.Expr]:
         ONE_CLOCK * pl.col("one_clock"),
         pl.when("rivalled").then(RIVALLED).otherwise(0.0),
         pl.when(pl.col("fresh") < FRESH).then(LONG).otherwise(0.0),
+        pl.when("stranger").then(STRANGER).otherwise(0.0),
         pl.when("known").then(pl.when("given").then(GIVEN).otherwise(NOT_GIVEN)).otherwise(_source()),
         *_settings(),
         *_fields(),

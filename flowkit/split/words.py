@@ -75,6 +75,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         group=pl.col("group").drop_nulls().sort().first(), own_port=pl.col("own_port").any(),
         paced=pl.col("paced").mean(), spoken=pl.col("spoken").mean(),
         preserved=pl.col("preserved").any(), elsewhere=pl.col("elsewhere").all(),
+        stranger=pl.col("stranger").all(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip
     rows = rows.sort(
@@ -193,6 +194,8 @@ def _against(row: dict[str, Any]) -> list[str]:
         said.append("but one clock feeds all the targets")
     if row["fresh"] < 0.5:
         said.append("but it is a long connection, not a new one each time")
+    if row["stranger"]:
+        said.append("but others check this port alike, and it is none of them")
     if row["sources"] == 1 and not row["given"]:
         said.append("but only one address does it")
     if row["even"] < 0.2:
