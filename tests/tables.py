@@ -28,6 +28,14 @@ def sizes_table(column: str = "kind", value: str = "service") -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["low", "high", column, "flows"], orient="row")
 
 
+def size_clusters_table(name: str = "port 80, 164–216 B") -> pl.DataFrame:
+    """Port 80 with two clusters, and a port that was only scanned."""
+    rows = [(80, name, 164, 216, 600, 0.6, 1039), (80, "port 80, 5,000–5,200 B", 5000, 5200, 400, 0.4, None)]
+    rows += [(7, "port 7, 44 B", 44, 44, 1, 1.0, None)]
+    names = ["server_port", "cluster", "bytes_low", "bytes_high", "flows", "share", "boundary"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
 def peers_table(column: str = "srcaddr", value: str = "10.0.0.1") -> pl.DataFrame:
     rows = [(value, 3, 30, 9000, at(0), at(1), 0.9, 1, "once"), ("other", 2, 2, 1000, at(0), at(1), 0.1, 2, "once")]
     names = [column, "flows", "packets", "bytes", "first_seen", "last_seen", "share", "groups", "vantage"]

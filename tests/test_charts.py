@@ -20,6 +20,7 @@ from tables import (
     health_table,
     peers_table,
     rejected_table,
+    size_clusters_table,
     sizes_table,
     timeline_table,
 )
@@ -34,6 +35,7 @@ from flowkit.schema import TIME
 ALL = {
     charts.timeline: timeline_table(),
     charts.sizes: sizes_table(),
+    charts.size_clusters: size_clusters_table(),
     charts.peers: peers_table(),
     charts.rejected: rejected_table(),
     charts.coverage: coverage_table(),
@@ -118,6 +120,7 @@ def test_a_zone_that_does_not_exist_is_an_error(chart: Any, table: pl.DataFrame)
     [
         charts.timeline(timeline_table(HOSTILE, column="user.agent[0]")),
         charts.sizes(sizes_table("user.agent[0]", HOSTILE)),
+        charts.size_clusters(size_clusters_table(HOSTILE)),
         charts.peers(peers_table("user.agent[0]", HOSTILE)),
         charts.rejected(rejected_table("user.agent[0]", HOSTILE)),
         charts.coverage(coverage_table(HOSTILE)),
@@ -274,6 +277,18 @@ def test_sizes_name_the_clusters_and_shade_those_of_health_checks_only() -> None
         "port 80, payload 736 B: service (90 % sure), 900 B": (899.5, 900.5, False),
     }
     assert all(label in figure.alt for label in named)
+
+
+def test_clusters_of_sizes_are_drawn_port_by_port_with_their_boundaries_beside_the_health_checks() -> None:
+    clusters = pl.DataFrame({"kind": ["health-check"], "server_port": [80], "bytes_low": [164], "bytes_high": [164]})
+    figure = charts.size_clusters(size_clusters_table(), clusters=clusters)
+    assert figure.title == "By bytes alone, port 80 falls into 2 clusters, cut at 1,039 B"
+    assert [row["label"] for row in values(figure) if "label" in row] == [
+        "1,039 B",
+        "port 80 · 1,000 flows to it · shaded: health checks, 164 B",
+    ]
+    assert "164–216 B 60 %, 5,000–5,200 B 40 %" in figure.alt
+    assert any("port with few flows in the table, not drawn" in str(title) for title in words(figure.spec, "title"))
 
 
 def test_a_window_that_the_span_cuts_off_is_not_taken_for_missed_checks() -> None:

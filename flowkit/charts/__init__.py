@@ -10,8 +10,9 @@ from flowkit.charts.coverage import coverage
 from flowkit.charts.figure import Figure
 from flowkit.charts.peers import peers
 from flowkit.charts.rejected import rejected
+from flowkit.charts.size_clusters import size_clusters
 from flowkit.charts.sizes import sizes
 from flowkit.charts.target_health import target_health
 from flowkit.charts.timeline import timeline
 
-__all__ = ["Figure", "cadence", "coverage", "peers", "rejected", "sizes", "target_health", "timeline"]
+__all__ = ["Figure", "cadence", "coverage", "peers", "rejected", "size_clusters", "sizes", "target_health", "timeline"]

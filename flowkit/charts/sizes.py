@@ -139,22 +139,24 @@ def _chart(histogram: _Histogram) -> style.Drawing:
 
 
 def _axis(histogram: _Histogram) -> alt.X:
-    import altair as alt
-
     low, high = histogram.ends
-    decades = log10(high + 1) - log10(low)
-    steps = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 4.5 else (1,)
     notes = ["height: square root of flows, each row to its own most"]
     notes += ["on top: the clusters, as their connections weigh towards the target"] if histogram.lanes else []
-    unit = " + 'B'" if histogram.measure == "bytes" else ""
+    return size_axis(low, high, histogram.measure, notes)
+
+
+def size_axis(low: int, high: int, measure: str, notes: list[str]) -> alt.X:
+    """Return the axis of sizes, of field `left`: a log scale with round numbers, and what has to be known below it."""
+    import altair as alt
+
+    decades = log10(high + 1) - log10(low)
+    steps = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 4.5 else (1,)
+    unit = " + 'B'" if measure == "bytes" else ""
     return alt.X(
         "left:Q",
         scale=alt.Scale(type="log", domain=[low - 0.5, high + 0.5], nice=False),
         axis=alt.Axis(
-            title=[
-                f"{histogram.measure} of one record, log scale",
-                *(line for note in notes for line in style.lines(note)),
-            ],
+            title=[f"{measure} of one record, log scale", *(line for note in notes for line in style.lines(note))],
             values=[step * 10**power for power in range(16) for step in steps if low <= step * 10**power <= high],
             labelExpr=f"format(datum.value, '~s'){unit}",
             grid=False,
