@@ -28,6 +28,13 @@ def sizes_table(column: str = "kind", value: str = "service") -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["low", "high", column, "flows"], orient="row")
 
 
+def clusters_table(cluster: str = "port 80, payload of a length that a phone has no room for") -> pl.DataFrame:
+    """Clusters of a split: a check at the small end of the sizes, and service at the large end."""
+    rows = [(cluster, "health-check", 164, 216, 9, 0.97, ""), (f"{cluster} (2)", "service", 1490, 1500, 9, 0.1, "")]
+    names = ["cluster", "kind", "bytes_low", "bytes_high", "flows", "confidence", "reason"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
 def size_clusters_table(name: str = "port 80, 164–216 B") -> pl.DataFrame:
     """Port 80 with two clusters, and a port that was only scanned."""
     rows = [(80, name, 164, 216, 600, 0.6, 1039), (80, "port 80, 5,000–5,200 B", 5000, 5200, 400, 0.4, None)]

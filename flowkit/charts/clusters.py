@@ -14,7 +14,7 @@ from flowkit.charts.figure import collected
 if TYPE_CHECKING:
     import altair as alt
 
-LANE = 19
+LANE = 27
 """The height of a lane in pixels."""
 
 _MOST = 8
@@ -85,8 +85,6 @@ def drawn_lanes(found: list[Lane], rows: int, x: alt.X, above: float) -> list[al
     colour = alt.Color("colour:N", scale=None)
     brackets = alt.Chart(style.data(placed))
     checks = alt.Chart(style.data([row for row in placed if row["check"]]))
-    after = alt.Chart(style.data([row for row in placed if not row["ends"]]))
-    before = alt.Chart(style.data([row for row in placed if row["ends"]]))
     edge = checks.mark_rule(strokeDash=[2, 3], opacity=0.8)
     return [
         checks.mark_rect(opacity=0.16, clip=True).encode(x=x, x2="right", y=y, y2="floor", color=colour),
@@ -94,9 +92,19 @@ def drawn_lanes(found: list[Lane], rows: int, x: alt.X, above: float) -> list[al
         edge.encode(x=right, y=y, y2="floor", color=colour),
         brackets.mark_rule(strokeWidth=5, strokeCap="butt").encode(x=x, x2="right", y=y, color=colour),
         brackets.mark_tick(orient="vertical", thickness=2, height=9).encode(x=x, y=y, color=colour),
-        after.mark_text(align="left", baseline="middle", dx=6, limit=360).encode(x=right, y=y, text="label:N"),
-        before.mark_text(align="right", baseline="middle", dx=-6, limit=360).encode(x=x, y=y, text="label:N"),
+        *(_words(placed, y, ends=ends) for ends in (False, True)),
     ]
+
+
+def _words(placed: list[dict[str, Any]], y: alt.Y, *, ends: bool) -> alt.Chart:
+    """Return the words of the lanes, each over its bracket, at the nearer end of the row and cut to its width."""
+    import altair as alt
+
+    rows = [row for row in placed if row["ends"] is ends]
+    said: alt.Chart = alt.Chart(style.data(rows)).mark_text(
+        align="right" if ends else "left", baseline="bottom", dy=-5, limit=alt.ExprRef("width")
+    )
+    return said.encode(x=alt.value("width") if ends else alt.value(0), y=y, text="label:N")
 
 
 def _placed(found: list[Lane], rows: int, above: float) -> list[dict[str, Any]]:
@@ -105,7 +113,7 @@ def _placed(found: list[Lane], rows: int, above: float) -> list[dict[str, Any]]:
         {
             "left": max(lane.low - 0.5, 0.5),
             "right": lane.high + 0.5,
-            "top": (i + 0.55) * step - above,
+            "top": (i + 0.78) * step - above,
             "floor": rows,
             "colour": style.COLOURS["kind"].get(lane.kind, style.INK),
             "label": lane.said,

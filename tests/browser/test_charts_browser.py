@@ -10,10 +10,12 @@ import pytest
 from tables import (
     HOSTILE,
     cadence_table,
+    clusters_table,
     coverage_table,
     health_table,
     peers_table,
     rejected_table,
+    size_clusters_table,
     sizes_table,
     timeline_table,
 )
@@ -40,6 +42,8 @@ def hostile_figures() -> list[Figure]:
         charts.rejected(rejected_table("image", HOSTILE)),
         charts.coverage(coverage_table(HOSTILE)),
         charts.cadence(cadence_table(HOSTILE)),
+        charts.size_clusters(size_clusters_table(HOSTILE)),
+        charts.sizes(sizes_table(), clusters=clusters_table(HOSTILE)),
         charts.target_health(health_table(HOSTILE)),
         charts.timeline(timeline_table().clear()),
     ]
@@ -80,8 +84,9 @@ def test_charts_fit_their_place_and_nothing_in_them_runs_or_leaves(
 def test_no_words_of_a_chart_are_cut_off(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     """On a phone, with a legend that needs several lines and a title that needs two."""
     busy = charts.timeline(timeline_table(*(f"198.51.100.{n}" for n in range(12)), column="srcaddr"), tz="Asia/Tokyo")
+    sized = [charts.sizes(sizes_table(), clusters=clusters_table()), charts.size_clusters(size_clusters_table())]
     page: Any = open_page(viewport={"width": 400, "height": 900}).page
-    page.goto(write_page(tmp_path / "page.html", [busy, charts.target_health(health_table())]).as_uri())
+    page.goto(write_page(tmp_path / "page.html", [busy, charts.target_health(health_table()), *sized]).as_uri())
     page.wait_for_function("document.title === 'drawn'")
     outside = """[...document.querySelectorAll('svg.marks')].flatMap(svg => {
         const frame = svg.getBoundingClientRect();
