@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -78,7 +79,7 @@ def test_two_processes_may_load_the_same_at_once(tmp_path: Path, cache_folder: P
 def load_with(limit: str, source: str, folder: Path) -> str:
     """Load in a process of its own after `limit`, and return the sentence of its CacheError."""
     script = (
-        f"import flowkit as fk, flowkit.case\nfrom flowkit.errors import CacheError\n{limit}\n"
+        f"import resource, flowkit as fk, flowkit.case\nfrom flowkit.errors import CacheError\n{limit}\n"
         f"try: fk.load({source!r}, cache={str(folder)!r})\nexcept CacheError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -88,14 +89,31 @@ def load_with(limit: str, source: str, folder: Path) -> str:
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_done(cache_folder: Path) -> None:
     """No file may grow beyond 100,000 bytes: the part of the sample is larger."""
     source = fk.samples("incident")
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
-    said = load_with(limit, source, cache_folder)
-    assert said.startswith(f"the cache {cache_folder}")
-    assert said.rstrip().endswith("give another folder with cache=, or cache=False to keep nothing")
-    assert said.count("\n") == 1
+    said = load_with("resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))", source, cache_folder)
+    assert said == TOO_LARGE.format(cache_folder)
     assert [p for p in cache_folder.rglob("*") if p.suffix in (".json", ".parquet")] == []
     assert fk.load(source, cache=cache_folder).facts["flows"] == 30473
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize("room", [200, 2_000, 20_000])
+def test_a_disk_that_is_full_when_the_case_is_settled_is_the_same_sentence(
+    written: Writer, cache_folder: Path, room: int
+) -> None:
+    """The records are kept already; then there is no room for what a case stands on, or at last for its flows."""
+    source = fk.samples("incident")
+    fk.load(source, cache=cache_folder)
+    for place in stored(cache_folder, "cases"):
+        shutil.rmtree(place)
+    said = load_with(f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))", source, cache_folder)
+    assert said == TOO_LARGE.format(cache_folder)
+    assert [p for place in stored(cache_folder, "cases") for p in place.rglob("*.parquet")] == []
+    assert fk.load(source, cache=cache_folder).facts["flows"] == 30473
+
+
+TOO_LARGE = (
+    "the cache {} cannot be written (File too large): give another folder with cache=, or cache=False to keep nothing\n"
+)
 
 
 def test_a_cache_that_may_not_be_written_is_one_sentence() -> None:

@@ -164,7 +164,7 @@ def test_a_load_that_is_killed_leaves_nothing_wrong(tmp_path: Path, cache_folder
         assert process.stdout is not None
         process.stdout.readline()
         try:
-            process.wait(timeout=0.03 + 0.06 * moment)
+            process.wait(timeout=0.03 * 1.5**moment)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         process.communicate()

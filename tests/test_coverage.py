@@ -113,6 +113,14 @@ def test_the_delay_is_measured_where_a_bucket_kept_the_time() -> None:
     assert delay([stored("s3://logs/export", None, after=1)]) is None
 
 
+def test_a_bucket_to_which_logs_were_copied_days_later_tells_no_delay() -> None:
+    copied = [stored(f"s3://logs/{n}", at(5 * n), after=3 * 24 * 60 - 5 * n) for n in range(10)]
+    assert delay(copied) is None
+    assert delay([*copied[:3], *(stored(f"s3://logs/{n}", at(5 * n), after=4) for n in range(10, 17))]) == timedelta(
+        minutes=4
+    )
+
+
 def test_nothing_can_have_been_delivered_after_the_newest_object() -> None:
     assert horizon([stored("a", NOON - timedelta(days=300), 1)]) == NOON - timedelta(days=300) + SLOT
     assert abs(horizon([stored("a", None, 1)]) - datetime.now(UTC)) < timedelta(minutes=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -205,7 +206,7 @@ def store(place: Path, objects: Sequence[Object], form: Format, more: Sequence[s
     types = {**columns([*form.names, *more, "log-status"]), "object": pl.UInt32}
     path = place / f"{fresh(digest([*(o.identity for o in objects), form.kind, *form.names]))}.parquet"
     account = Account(objects, form)
-    with told(place):
+    with told(place.parents[1]):
         put(path, lambda new: _sink(new, account.counted(batches), types))
         bad = account.quarantine()
         if bad.height:
@@ -240,12 +241,7 @@ def _sink(path: Path, frames: Iterator[pl.DataFrame], types: Types) -> None:
 
 def sink(frame: pl.LazyFrame, path: Path) -> None:
     """Write a lazy frame to a Parquet file, a little at a time."""
-    try:
-        frame.sink_parquet(path, compression_level=1, row_group_size=ROWS, engine="streaming")
-    except pl.exceptions.ComputeError as error:
-        if "os error" in str(error):
-            raise OSError(0, str(error).split("\n", maxsplit=1)[0][:160]) from None
-        raise
+    frame.sink_parquet(path, compression_level=1, row_group_size=ROWS, engine="streaming")
 
 
 ROWS = 250_000
@@ -258,13 +254,29 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     new = Path(name)
     try:
-        write(new)
+        with _disks_own_words(new):
+            write(new)
         with new.open("rb") as file:
             os.fsync(file.fileno())
         new.replace(path)
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disks_own_words(path: Path) -> Iterator[None]:
+    """Raise as OSError what polars says of the disk that it writes to."""
+    try:
+        yield
+    except pl.exceptions.ComputeError as error:
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            number = int(found[1])
+            raise OSError(number, os.strerror(number)) from None
+        if "transport error" in str(error):  # What polars says where the disk is full when it writes a file's end.
+            with path.open("ab") as file:
+                file.write(bytes(1 << 16))
+        raise
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from flowkit.windows import COUNT, cuts, number
 DELAY = timedelta(minutes=10)
 """How long delivery takes where it could not be measured: AWS says about 10 minutes to S3, 5 to CloudWatch Logs."""
 
+COPIED = timedelta(hours=1)
+"""An object that came this long after its slot was not delivered then, but copied."""
+
 MOST_BINS = 360
 
 
@@ -31,7 +34,8 @@ def width(start: datetime, end: datetime) -> timedelta:
 def delay(objects: Sequence[Object]) -> timedelta | None:
     """Return how long after its slot's end an object came, for 19 of 20 objects; None where it cannot be known.
 
-    Only a bucket keeps the time of delivery. A file on a disk has the time of its download.
+    Only a bucket keeps the time of delivery. A file on a disk has the time of its download, and in a bucket to which
+    logs were copied later most objects came more than an hour after their slot: that is no delivery.
 
     >>> slot = datetime(2026, 11, 23, 16, 20, tzinfo=UTC)
     >>> came = int((slot + timedelta(minutes=9)).timestamp() * 1e9)
@@ -40,7 +44,10 @@ def delay(objects: Sequence[Object]) -> timedelta | None:
     """
     known = [(o.modified / 1e9, o.slot) for o in objects if o.slot and o.path.startswith("s3://")]
     late = sorted(max(0.0, came - (slot + SLOT).timestamp()) for came, slot in known)
-    return timedelta(seconds=round(late[len(late) * 19 // 20])) if late else None
+    delivered = [seconds for seconds in late if seconds <= COPIED.total_seconds()]
+    if not late or len(delivered) < len(late) / 2:
+        return None
+    return timedelta(seconds=round(delivered[len(delivered) * 19 // 20]))
 
 
 def horizon(objects: Sequence[Object]) -> datetime:

@@ -7,6 +7,7 @@ learnt from a part of it, and then every stretch is labelled with what was learn
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -78,15 +79,19 @@ def _once(shelf: Path, name: str, make: Callable[[Path], dict[str, object]]) -> 
     for place in sorted((shelf / "cases").glob(f"{name}-*")):
         if _whole(place):
             return place
-    with store.told(shelf):
+    with store.told(shelf.parents[1]):
         place = shelf / "cases" / store.fresh(name)
         place.mkdir(parents=True)
-        facts = make(place)
+        try:
+            facts = make(place)
+        except BaseException:  # What is half made must not fill the disk; a kill leaves it to be swept.
+            shutil.rmtree(place, ignore_errors=True)
+            raise
         sums = {path.name: store.checksum(path) for path in sorted(place.iterdir())}
         text = json.dumps({**facts, "sums": sums})
         store.put(place / "case.json", lambda path: path.write_text(text, "utf-8"))
     if not _whole(place):
-        raise CacheError(f"the cache {shelf} does not keep what is written to it: look at the disk it is on")
+        raise CacheError(f"the cache {shelf.parents[1]} does not keep what is written to it: look at the disk it is on")
     return place
 
 

@@ -47,6 +47,7 @@ def lines(case: Case) -> list[tuple[str, str]]:
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
+        *(("delivery", line) for line in _delivery(case)),
         *(("copies", line) for line in copies(case)),
         *(("missing", line) for line in warnings(case.ledger)),
     ]
@@ -116,6 +117,13 @@ def _span(case: Case) -> str:
 
 def _inside(case: Case) -> str:
     return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
+
+
+def _delivery(case: Case) -> list[str]:
+    if case.delay is None:
+        return []
+    minutes = case.delay.total_seconds() / 60
+    return [f"19 of 20 objects came within {minutes:,.1f} minutes of the end of their five"]
 
 
 def copies(case: Case) -> list[str]:
