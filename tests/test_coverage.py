@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from clouds import BUCKET, fill, key_of
 from records import HEADER, Writer
 
 import flowkit as fk
+from flowkit.access import Access
 from flowkit.case.coverage import coverage, delay, horizon
 from flowkit.schema import TIME
 from flowkit.sources import SLOT, Object
@@ -133,3 +136,15 @@ def test_a_case_knows_its_newest_object(written: Writer, cache_folder: Path) -> 
     case = fk.load(folder, start="2026-11-23 16:00", end="2026-11-23 16:12", cache=cache_folder)
     assert case.coverage().collect()["state"].to_list() == ["OK"] + ["not yet delivered"] * 11
     assert case.facts["delay_s"] is None
+
+
+def test_a_bucket_tells_how_long_its_delivery_takes(aws: Access, cache_folder: Path) -> None:
+    """An object of the five minutes before last, put there now: it came five to ten minutes after they were over."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    slot = now - timedelta(minutes=now.minute % 5 + 10)
+    ended = int(slot.timestamp()) + 90
+    line = f"2 123456789010 eni-1 10.0.0.1 10.0.0.2 40000 80 6 3 164 {ended - 59} {ended} ACCEPT OK"
+    fill([key_of("plain", slot)], gzip.compress(f"{HEADER}\n{line}\n".encode()))
+    case = fk.load(f"s3://{BUCKET}/net", start=slot, end=slot + SLOT, access=aws, cache=cache_folder)
+    assert 300 <= case.facts["delay_s"] <= 600
+    assert "19 of 20 objects came within" in repr(case)
