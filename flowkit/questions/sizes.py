@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.shared import biggest, columns, option, require, seen_from
+from flowkit.questions.shared import biggest, columns, option, require, seen_from, text
 
 _PER_OCTAVE = 16
 _FEW = 64
@@ -55,9 +55,11 @@ def sizes(
     seen = seen_from(flows, vantage)
     if protocol is not None:
         seen = seen.filter(pl.col("protocol") == protocol)
+    # The biggest values are looked for among the counts: the records themselves are not held for it.
+    counts = seen.group_by(pl.col(measure).cast(pl.Int64).alias("_size"), *text(*keys)).len("n")
     for key in keys:
-        seen = biggest(seen, key, measure=pl.len())
-    counts = seen.group_by(pl.col(measure).cast(pl.Int64).alias("_size"), *keys).len("n").with_columns(_exact())
+        counts = biggest(counts, key, measure=pl.col("n").sum())
+    counts = counts.with_columns(_exact())
     low, high = bin_of(pl.col("_size"))
     own = pl.col("_exact") | (pl.col("_size") < 1)
     return (

@@ -7,7 +7,7 @@ import re
 import polars as pl
 
 from flowkit.errors import QuestionError
-from flowkit.questions.shared import COUNTS, biggest, columns, require, seen_from, sums, total
+from flowkit.questions.shared import COUNTS, biggest, columns, require, seen_from, sums, text, total
 from flowkit.schema import TIME
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -51,10 +51,11 @@ def timeline(flows: pl.LazyFrame, *, every: str = "1m", by: str | None = None, v
     width, keys = _millis(every), columns(by)
     require(flows, ["start", "end", "packets", "bytes"], keys, made=("time", "vantage", *COUNTS))
     seen = seen_from(flows, vantage, refused="action" in keys)
+    # Records that share both times are summed before they are spread: on AWS, most of a window's records do. The
+    # biggest values are looked for among these sums: the records themselves are not held for it.
+    runs = seen.group_by(*text(*keys), *_interval()).agg(sums())
     for key in keys:
-        seen = biggest(seen, key, measure=total("bytes"))
-    # Records that share both times are summed before they are spread: on AWS, most of a window's records do.
-    runs = seen.group_by(*keys, *_interval()).agg(sums())
+        runs = biggest(runs, key, measure=total("bytes"))
     parts = _spread(runs, width)
     time = pl.col("_bin").mul(width).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME).alias("time")
     return parts.group_by(time, *keys).agg(total(*COUNTS)).sort("time", *keys).with_columns(vantage=pl.lit(vantage))
