@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from records import FLOW, NODATA, SKIPDATA, Writer
 
 import flowkit as fk
+from flowkit.questions.stories import one_sided
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,16 @@ def test_findings_in_a_notebook_are_escaped(written: Writer, cache_folder: Path)
     shown = fk.findings(fk.load(written("a.log", bad), cache=cache_folder))._repr_html_()
     assert "&lt;img/src=x&gt;" in shown
     assert "<img" not in shown
+
+
+def test_a_fault_between_one_checker_and_a_target_is_not_laid_at_the_targets_door(tmp_path: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=tmp_path)
+    states = [("10.45.1.10", "answering", 0), ("10.45.2.17", "answering", 0), ("10.45.2.17", "unreachable", 5)]
+    each = pl.DataFrame(states, schema=["checker", "state", "minute"], orient="row").select(
+        "checker", "state", start=case.start + pl.duration(minutes="minute"), end=case.start + pl.duration(minutes=9)
+    )
+    (said,) = one_sided("10.45.2.101:80", each, case)
+    assert said == (
+        "10.45.2.101:80 answered the health checks of the other checker, but did not answer those of 10.45.2.17 "
+        "from 16:09:51 to 16:13:51: look at the way between the two."
+    )

@@ -233,6 +233,24 @@ def test_service_beside_a_health_check_port_of_its_own_is_what_goes_to_the_addre
     assert target_health(flows).collect()["service"].to_list() == [4, 4]
 
 
+def test_a_target_that_fails_one_of_its_checkers_only_is_told_by_checker() -> None:
+    def seen_by(node: str, *chapters: tuple[float, float, tuple[int, int, int, int]]) -> Iterator[Record]:
+        return (r for r in story(*chapters) if node in (r["srcaddr"], r["dstaddr"]))
+
+    flows = frame(
+        seen_by(NODES[0], (0, 8, ANSWERED)), seen_by(NODES[1], (0, 3, ANSWERED), (3, 6, LOST), (6, 8, ANSWERED))
+    )
+    assert changes(flows) == [(f"{TARGET}:80", "answering", 0.0)]
+    minute = ((pl.col("start") - START).dt.total_seconds() / 60).round()
+    each = health_changes(flows, by="checker").collect().select("checker", "state", minute).rows()
+    assert each == [
+        (NODES[0], "answering", 0),
+        (NODES[1], "answering", 0),
+        (NODES[1], "unreachable", 3),
+        (NODES[1], "answering", 6),
+    ]
+
+
 def test_ipv6_targets_are_written_in_brackets() -> None:
     flows = frame(
         check(0, (3, 192, 2, 132), node="fd00::10", target="fd00::1"),

@@ -15,7 +15,7 @@ from flowkit.case.show import copies, read, warnings
 from flowkit.questions.health import health_changes, target_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
-from flowkit.questions.stories import felt, story, verdict
+from flowkit.questions.stories import felt, one_sided, story, verdict
 from flowkit.questions.stories import moment as _time
 
 _MOST_GAPS = 5
@@ -61,18 +61,24 @@ def _when(case: Case) -> str:
 
 def _health(case: Case) -> Iterator[str]:
     groups = case.knowledge.target_groups
-    changes, health = pl.collect_all(
-        [health_changes(case.flows, target_groups=groups), target_health(case.flows, target_groups=groups)]
+    changes, each, health = pl.collect_all(
+        [
+            health_changes(case.flows, target_groups=groups),
+            health_changes(case.flows, by="checker"),
+            target_health(case.flows, target_groups=groups),
+        ]
     )
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
     steady = 0
     for (target,), runs in changes.sort("target", "start").group_by("target", maintain_order=True):
         rows = runs.rows(named=True)
+        name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
+        alone = list(one_sided(name, each.filter(pl.col("target") == target), case))
         if all(row["state"] == "answering" for row in rows):
-            steady += 1
+            steady += not alone
+            yield from alone
         else:
-            name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
             yield f"{name} {story(rows, case)}."
             yield from verdict(name, rows, case)
             yield from felt(name, str(target), rows, health)

@@ -60,6 +60,24 @@ def felt(name: str, target: str, rows: Sequence[Row], health: pl.DataFrame) -> I
             yield " ".join(said)
 
 
+def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
+    """Yield which checkers a target failed that answered the others: a fault between the two, not of the target."""
+    failing = each.filter(pl.col("state").is_in([*_FAILING, "no checks seen"]))
+    number = each["checker"].n_unique()
+    bad = failing["checker"].unique().sort().to_list()
+    for checker in bad if len(bad) < number else []:
+        row = failing.filter(pl.col("checker") == checker).sort("start").row(0, named=True)
+        who = case.names.label(checker, row["start"], row["end"])
+        said = (
+            _STATES[row["state"]]
+            .replace("its health checks", f"those of {who}")
+            .replace("sent no", f"sent by {who} no")
+        )
+        when = f"from {moment(row['start'], case)} to {moment(row['end'], case)}"
+        others = "the other checker" if number == 2 else f"{number - len(bad)} of {number} checkers"
+        yield f"{name} answered the health checks of {others}, but {said} {when}: look at the way between the two."
+
+
 def moment(time: datetime, case: Case) -> str:
     """Return the time of day, with its date where the case holds more than one."""
     one = case.clock.show(case.start, "%Y-%m-%d") == case.clock.show(case.end, "%Y-%m-%d")

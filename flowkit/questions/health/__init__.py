@@ -10,7 +10,7 @@ from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, told
 from flowkit.questions.health.service import served
 from flowkit.questions.health.states import runs, states
 from flowkit.questions.health.streaks import COUNTED, TIMES, TURNS, counted
-from flowkit.questions.shared import require, seen_from
+from flowkit.questions.shared import option, require, seen_from
 from flowkit.schema import TIME
 
 NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
@@ -67,18 +67,19 @@ def target_health(
     return health.select(*PAIR, "time", *counts, "state", streak, "lb_state").sort(*PAIR, "time")
 
 
-def health_changes(flows: pl.LazyFrame, *, target_groups: Groups | None = None) -> pl.LazyFrame:
+def health_changes(flows: pl.LazyFrame, *, by: str = "target", target_groups: Groups | None = None) -> pl.LazyFrame:
     """Return the lasting states of each target, one row a state: what happened to it, from when to when.
 
     A state lasts from two checks on. Its start is placed within the capture window by the share of checks that still
-    had the state before. Takes `target_groups` as `target_health` does.
+    had the state before. Takes `target_groups` as `target_health` does. A target has the state that most of its checks
+    met; with `by="checker"` each of its checkers is told apart, so that one node that cannot reach it is seen.
 
     Returns
     -------
-    Columns `target`, `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service` and
-    `service_failed` (records of service towards the target meanwhile), `failed_in_a_row` (the most that one checker
+    Columns `target` (and `checker`), `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service`
+    and `service_failed` (records of service towards the target meanwhile), `failed_in_a_row` (the most that one checker
     saw); and, where thresholds are known, `unhealthy_at` and `healthy_at`: when a checker's count first took the target
-    out, or back in. Sorted by target and start. Raises like `target_health`.
+    out, or back in. Sorted by target (and checker) and start. Raises like `target_health`.
 
     >>> from datetime import UTC, datetime
     >>> flows = pl.LazyFrame({"interface_id": "eni-a", "protocol": 6, "kind": "health-check", "srcaddr": "10.0.0.9",
@@ -89,26 +90,28 @@ def health_changes(flows: pl.LazyFrame, *, target_groups: Groups | None = None) 
     >>> health_changes(flows).select("target", "state", pl.col("start").dt.minute()).collect().rows()
     [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
+    option("by", by, ("target", "checker"))
     # Asked three times below; without the cache the records would be read for each.
     health = seen_health(flows, None, knowledge(target_groups=target_groups).target_groups).cache()
-    whole = health.group_by("target", "time").agg(
+    keys = PAIR if by == "checker" else ["target"]
+    whole = health.group_by(*keys, "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
         *(pl.col(name).max() for name in ("service", "service_failed", "closed", "longest")),
         pl.col(*TIMES[:-1]).min(),
-        checkers=pl.col("checker").filter(pl.col("checks") > 0),
+        checkers=(pl.col("checker") if by == "target" else pl.col("target")).filter(pl.col("checks") > 0),
     )
-    return _with_turns(runs(states(whole, ["target"])), health)
+    return _with_turns(runs(states(whole, keys), keys), health, keys)
 
 
-def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame) -> pl.LazyFrame:
+def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     """Return the lasting states with the first turn to unhealthy and to healthy by any checker's count in each."""
     meets = pl.col("at").is_between("start", "end")
-    spans = found.select("target", "start", "end")
+    spans = found.select(*keys, "start", "end")
     for name in TURNS:
-        turns = spans.join(health.select("target", at=name).drop_nulls(), on="target").filter(meets)
-        first = turns.group_by("target", "start").agg(pl.col("at").min().alias(name))
-        found = found.join(first, on=["target", "start"], how="left")
-    return found.sort("target", "start")
+        turns = spans.join(health.select(*keys, at=name).drop_nulls("at"), on=keys).filter(meets)
+        first = turns.group_by(*keys, "start").agg(pl.col("at").min().alias(name))
+        found = found.join(first, on=[*keys, "start"], how="left")
+    return found.sort(*keys, "start")
 
 
 def seen_health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:

@@ -49,21 +49,21 @@ def _share(before: str = "") -> pl.Expr:
     return met / pl.col(f"{before}checks").clip(1)
 
 
-def runs(table: pl.LazyFrame) -> pl.LazyFrame:
-    """Return one row per lasting run of a state."""
+def runs(table: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
+    """Return one row per lasting run of a state of what the keys name."""
 
     def over(expr: pl.Expr) -> pl.Expr:
-        return expr.over("target", order_by="time")
+        return expr.over(keys, order_by="time")
 
     rows = table.with_columns(_run=over(pl.col("state").rle_id()), _met=_share() * pl.col("checks"))
-    brief = (pl.col("_met").sum().over("target", "_run") < _LASTING) & (pl.col("state") != "no checks seen")
+    brief = (pl.col("_met").sum().over(*keys, "_run") < _LASTING) & (pl.col("state") != "no checks seen")
     rows = rows.with_columns(state=pl.when(~brief).then("state"))
     rows = rows.with_columns(state=over(pl.col("state").forward_fill().backward_fill())).drop_nulls("state")
     last = [over(pl.col(name).shift(1)).alias(f"_{name}") for name in (*OUTCOMES, "checks", *TIMES, "state")]
     rows = rows.with_columns(*last, _run=over(pl.col("state").rle_id())).with_columns(
         began=_began(), longest=over(_row())
     )
-    found = rows.group_by("target", "_run").agg(
+    found = rows.group_by(*keys, "_run").agg(
         pl.col("state").first(),
         start=pl.col("began").sort_by("time").first(),
         closed=pl.coalesce("closed", "time").max(),
@@ -73,11 +73,11 @@ def runs(table: pl.LazyFrame) -> pl.LazyFrame:
         service_failed=pl.col("service_failed").sum().cast(pl.Int64),
         failed_in_a_row=pl.col("longest").max().fill_null(0).cast(pl.Int64),
     )
-    found = found.with_columns(pl.col("start").cum_max().over("target", order_by="_run"))
-    end = pl.col("start").shift(-1).over("target", order_by="_run").fill_null(pl.col("closed"))
-    found = found.with_columns(end=end).sort("target", "_run")
+    found = found.with_columns(pl.col("start").cum_max().over(keys, order_by="_run"))
+    end = pl.col("start").shift(-1).over(keys, order_by="_run").fill_null(pl.col("closed"))
+    found = found.with_columns(end=end).sort(*keys, "_run")
     return found.select(
-        "target", "state", "start", "end", "checks", "checkers", "service", "service_failed", "failed_in_a_row"
+        *keys, "state", "start", "end", "checks", "checkers", "service", "service_failed", "failed_in_a_row"
     )
 
 
