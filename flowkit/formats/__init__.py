@@ -24,6 +24,7 @@ from flowkit.formats.careful import read_careful
 from flowkit.formats.detect import detect
 from flowkit.formats.form import Format
 from flowkit.formats.parquet import read_parquet, read_parquet_pieces
+from flowkit.formats.spotty import read_spotty
 from flowkit.formats.text import Dirty, read_clean
 from flowkit.formats.zipped import Member, is_member, members, spoken
 
@@ -61,6 +62,11 @@ def read_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     yield from read_parquet_pieces(path, form, wanted) if form.kind == "parquet" else read_careful(path, form, wanted)
 
 
+def _dirty(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield the records of a file that is not clean: as a whole where little is odd in it, else in blocks."""
+    yield from read_spotty(path, form, wanted) or read_careful(path, form, wanted)
+
+
 def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield the records of objects of one format: all at once where they are clean, else object by object in blocks."""
     if form.kind == "parquet":
@@ -72,7 +78,7 @@ def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Bat
             yield read_clean(plain, form, wanted)
     except Dirty:
         for path in plain:
-            yield from _batches([path], form, wanted) if len(plain) > 1 else read_careful(path, form, wanted)
+            yield from _batches([path], form, wanted) if len(plain) > 1 else _dirty(path, form, wanted)
     for path in paths:
         if path not in plain:
             yield from read_careful(path, form, wanted)

@@ -38,17 +38,14 @@ _NUMBER = re.compile(r"\D(\d{1,2})$")
 def read_careful(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield what can be read of one object, block by block; what is to be said of the whole comes last."""
     notes: dict[str, str] = {}
-    reader = _Reader(path, form, wanted)
+    reader = Reader(path, form, wanted)
     for block in wrapped.blocks(path, form, notes) if form.kind in ("csv", "json") else blocks(path, notes):
         yield from reader.read(block)
-    last = reader.batch([], [])
-    words = "; ".join(filter(None, [notes.get(path), *reader.notes()]))
-    last.notes = {path: words} if words else {}
-    yield last
+    yield reader.last(notes)
 
 
 @dataclass(frozen=True)
-class _Odd:
+class Odd:
     """A line that is no record as it stands: what is wrong with it, or the words it is mended to."""
 
     number: int
@@ -60,7 +57,7 @@ class _Odd:
 
 
 @dataclass
-class _Reader:
+class Reader:
     """One object's lines to records; a header inside it changes the format of what follows."""
 
     path: str
@@ -73,6 +70,8 @@ class _Reader:
 
     def read(self, block: Block) -> Iterator[Batch]:
         """Yield the records of a block, in parts that stand under one header each."""
+        if self.form.careful and (tidy := _tidy(block)):
+            block = tidy
         first = _judged(_words(block.data, self.form), self.form)
         faults = block.faults | self._end(block)
         if first.height != block.count:  # Some byte made polars see other lines than there are: one by one, then.
@@ -84,8 +83,9 @@ class _Reader:
         if len(bad) > _MANY and (tidy := _tidy(block)):
             yield from self.read(tidy)
             return
-        bad, others = self._others(block, bad, faults)
-        odd = [_look(n, line, faults.get(n), self.form) for n, line in zip(bad, _texts(block, bad), strict=True)]
+        texts = dict(zip(bad, _texts(block, bad), strict=True))
+        bad, others = self.others(bad, texts, faults)
+        odd = [_look(n, texts[n], faults.get(n), self.form) for n in bad]
         headers = [o for o in odd if o.reason == HEADER]
         foreign = [o for o in headers if tuple(o.words) != self.form.names]
         if not foreign:
@@ -97,21 +97,38 @@ class _Reader:
         else:
             yield from self._parts(block, headers)
 
-    def _others(self, block: Block, bad: list[int], faults: Mapping[int, str]) -> tuple[list[int], list[pl.DataFrame]]:
-        """Return which lines are bad in each format they may be of, and the records of those that are not."""
+    def looked(self, bad: list[int], texts: Mapping[int, bytes]) -> list[Odd] | None:
+        """Return what bad lines are, None where a header of another format is among them."""
+        odd = [_look(n, texts[n], None, self.form) for n in bad]
+        return None if any(o.reason == HEADER and tuple(o.words) != self.form.names for o in odd) else odd
+
+    def last(self, notes: Mapping[str, str]) -> Batch:
+        """Return the batch that says what is to be said of the whole."""
+        batch = self.batch([], [])
+        words = "; ".join(filter(None, [notes.get(self.path), *self.notes()]))
+        batch.notes = {self.path: words} if words else {}
+        return batch
+
+    def others(
+        self, bad: list[int], texts: Mapping[int, bytes], faults: Mapping[int, str], *, own: bool = False
+    ) -> tuple[list[int], list[pl.DataFrame]]:
+        """Return which lines are bad in each format they may be of, and the records of those that are not.
+
+        With `own`, the form's own format is tried, too.
+        """
         found = []
-        for names in self.form.also if bad else ():
+        for names in (*([self.form.names] if own else []), *self.form.also) if bad else ():
             form = replace(self.form, names=names)
             tried = [n for n in bad if n not in faults]
-            judged = _judged(_words(b"\n".join(_texts(block, tried)), form), form)
+            judged = _judged(_words(b"\n".join(texts[n] for n in tried), form), form)
             if judged.height == len(tried) and judged["_good"].any():
                 found.append(self._records(judged, form))
                 good = {tried[i] for i in judged["_good"].arg_true()}
-                self.seen[names] += len(good)
+                self.seen[names] += len(good) if names != self.form.names else 0
                 bad = [n for n in bad if n not in good]
         return bad, found
 
-    def batch(self, good: Sequence[pl.DataFrame], odd: Sequence[_Odd]) -> Batch:
+    def batch(self, good: Sequence[pl.DataFrame], odd: Sequence[Odd]) -> Batch:
         """Return the good lines' records, then those of the lines that could be mended, and what the others are."""
         headers, blanks = (sum(o.reason == sort for o in odd) for sort in (HEADER, BLANK))
         known = [(o.number, o.reason, o.text[:_CUT]) for o in odd if o.reason and o.reason != HEADER]
@@ -126,7 +143,7 @@ class _Reader:
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be said of the object's lines."""
-        for names, count in self.seen.items():
+        for names, count in (+self.seen).items():
             known = {DEFAULT: "the default format", TGW_DEFAULT: "the transit gateway's default format"}
             yield f"{_many(count, 'record')} of another format: {known.get(names, 'the fields given')}"
         if self.glued:
@@ -136,7 +153,7 @@ class _Reader:
             left = ", ".join(self.left_out)
             yield f"a header or a format inside it has {left}: flowkit.load keeps what flowkit.scan leaves out"
 
-    def _parts(self, block: Block, headers: Sequence[_Odd]) -> Iterator[Batch]:
+    def _parts(self, block: Block, headers: Sequence[Odd]) -> Iterator[Batch]:
         lines = block.data.split(b"\n")
         edges = [block.number, *(o.number for o in headers), block.number + block.count]
         forms = [self.form, *(replace(self.form, names=tuple(o.words)) for o in headers)]
@@ -171,7 +188,7 @@ class _Reader:
         return self.wanted(frame, [*form.columns, "log_status", "object"]).collect()
 
 
-def _followed(header: _Odd, block: Block) -> bool:
+def _followed(header: Odd, block: Block) -> bool:
     """Return whether one of the lines after a header holds its fields, or there is none after it."""
     begin = header.number - block.number + 1
     lines = block.data.split(b"\n", begin + 5)[begin : begin + 5]
@@ -275,21 +292,21 @@ def _values(form: Format) -> list[pl.Expr]:
     ]
 
 
-def _look(number: int, line: bytes, fault: str | None, form: Format) -> _Odd:
+def _look(number: int, line: bytes, fault: str | None, form: Format) -> Odd:
     """Return what a line is that is no record as it stands: known by its reason, or mended to words."""
     text = line.decode("utf-8", "replace").rstrip("\r")
     if fault is not None:
-        return _Odd(number, text, fault, form.names)
+        return Odd(number, text, fault, form.names)
     words = line.removeprefix(_BOM).decode("utf-8", "replace").split()
     if not words:
-        return _Odd(number, text, BLANK)
+        return Odd(number, text, BLANK)
     if any(canonical(word) in FIELDS for word in words[:2]) and is_header(words):
         names = tuple(map(canonical, words))
-        return _Odd(number, text, HEADER if len(set(names)) == len(names) else TWICE, names)
-    return _mend(_Odd(number, text, None, words[form.lead :] if form.lead and is_time(words[0]) else words), form)
+        return Odd(number, text, HEADER if len(set(names)) == len(names) else TWICE, names)
+    return _mend(Odd(number, text, None, words[form.lead :] if form.lead and is_time(words[0]) else words), form)
 
 
-def _mend(odd: _Odd, form: Format) -> _Odd:
+def _mend(odd: Odd, form: Format) -> Odd:
     """Return a line with the words of its record only, where another program left text before it."""
     expected, count = len(form.names), len(odd.words)
     before, first = (odd.words[:-expected], odd.words[-expected:]) if sure(form.names) else ([], odd.words)
@@ -299,7 +316,7 @@ def _mend(odd: _Odd, form: Format) -> _Odd:
     return replace(odd, words=first, count=count, glued=" ".join(before))
 
 
-def _mended(odd: Sequence[_Odd], form: Format) -> pl.DataFrame:
+def _mended(odd: Sequence[Odd], form: Format) -> pl.DataFrame:
     """Return the mended lines as `_judged` has them, with `_text`, `_count` (of words) and `_glued` (text before)."""
     none = [None] * len(form.names)
     rows = [o.words if len(o.words) == len(form.names) else none for o in odd]

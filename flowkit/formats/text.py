@@ -21,7 +21,7 @@ from flowkit.formats.pieces import GZIP, head
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _STATUS = "_status"
-_STUMBLES = (
+STUMBLES = (
     pl.exceptions.ComputeError,
     pl.exceptions.SchemaError,
     pl.exceptions.InvalidOperationError,
@@ -44,7 +44,7 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     every = replace(wanted, only_flows=False)(frame, held, always=pl.col(_STATUS).is_null(), besides=[_STATUS])
     try:
         kept = every.collect(engine="streaming")
-    except _STUMBLES as why:
+    except STUMBLES as why:
         raise Dirty from why
     if kept[_STATUS].null_count() or not all(map(partial(_in_range, kept), form.names)):
         raise Dirty
@@ -64,7 +64,7 @@ def _ends_with_a_line(path: str) -> bool:
 
 def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
     lead: Types = dict.fromkeys((f"_lead{i}" for i in range(form.lead)), pl.String)
-    schema = {**lead, **{field_of(name).column: _parsed(field_of(name), form) for name in form.names}}
+    schema = {**lead, **{field_of(name).column: parsed(field_of(name), form) for name in form.names}}
     # The last word stays as it is: a `-` there is a value, nothing at all is a line cut short.
     last = form.columns[-1]
     schema[last] = pl.String
@@ -90,7 +90,7 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
 _UNSIGNED = {pl.UInt8: 2**8 - 1, pl.UInt16: 2**16 - 1, pl.UInt32: 2**32 - 1, pl.UInt64: 2**64 - 1}
 
 
-def _parsed(spec: Field, form: Format) -> pl.DataType | type[pl.DataType]:
+def parsed(spec: Field, form: Format) -> pl.DataType | type[pl.DataType]:
     """Return the type that a word is parsed as: the smallest that holds a field's numbers, so that others do not fit.
 
     At what does not fit polars stumbles, and most numbers need not be looked at again.
@@ -114,7 +114,7 @@ def _judged(lines: pl.LazyFrame, form: Format) -> pl.LazyFrame:
     last = form.columns[-1]
     dirty: list[pl.Expr] = []
     if last != "log_status":
-        value = pl.when(pl.col(last) != "-").then(pl.col(last)).cast(_parsed(field_of(form.names[-1]), form))
+        value = pl.when(pl.col(last) != "-").then(pl.col(last)).cast(parsed(field_of(form.names[-1]), form))
         lines = lines.with_columns(_cut=pl.col(last).is_null()).with_columns(value.alias(last))
         dirty.append(pl.col("_cut"))
     if "log-status" not in form.names:
@@ -132,10 +132,10 @@ def _judged(lines: pl.LazyFrame, form: Format) -> pl.LazyFrame:
 def _values(form: Format, reads: Container[str]) -> list[pl.Expr]:
     """Return the expressions that turn what was parsed into a table's values, for the columns that are read."""
     specs = [field_of(name) for name in form.names]
-    return [_value(spec, form) for spec in specs if spec.raw != pl.String and spec.column in reads]
+    return [value(spec, form) for spec in specs if spec.raw != pl.String and spec.column in reads]
 
 
-def _value(spec: Field, form: Format) -> pl.Expr:
+def value(spec: Field, form: Format) -> pl.Expr:
     number = pl.col(spec.column).cast(spec.raw)
     if spec.dtype != TIME:
         return number

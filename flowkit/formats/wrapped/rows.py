@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import polars as pl
 
@@ -53,7 +54,12 @@ def word(value: object, name: str) -> str:
     """
     if isinstance(value, float):
         value = "-" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
-    text = "-" if value is None else str(value).strip()
+    return "-" if value is None else _word(str(value), name)
+
+
+@lru_cache(1 << 16)
+def _word(value: str, name: str) -> str:
+    text = value.strip()
     if text.lower() in NOTHING:
         return "-"
     spec = field_of(name)
