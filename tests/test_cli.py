@@ -66,12 +66,14 @@ def test_what_is_known_of_the_load_balancer_reaches_the_report(tmp_path: Path, c
     groups = tmp_path / "groups.csv"
     groups.write_text("name,port,unhealthy_threshold,healthy_threshold\nweb,80,2,3\n")
     known = ["--target-groups", str(groups), "--lb-addresses", "10.45.1.10,10.45.2.17"]
+    known += ["--assign", "port 80, payload 130 B=health-check"]
     page = tmp_path / "page.html"
     done = run("report", fk.samples("incident"), *known, "--cache", str(cache_folder), "-o", str(page))
     assert (done.returncode, done.stderr) == (0, "")
     words = page.read_text()
     assert "By the thresholds of its target group the load balancer called 10.45.1.102:80 unhealthy at 16:09:5" in words
     assert "10.45.1.10 (given: named by the user)" in words
+    assert "<dt>Decided by hand, in the parameters</dt><dd>port 80, payload 130 B is health-check</dd>" in words
 
 
 @pytest.mark.parametrize("command", [[], ["report"], ["open"], ["check"], ["plan"], ["nlb"], ["enable"], ["cache"]])
