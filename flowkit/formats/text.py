@@ -21,6 +21,7 @@ from flowkit.formats.pieces import GZIP, head
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _STATUS = "_status"
+_MORE = "_more"
 STUMBLES = (
     pl.exceptions.ComputeError,
     pl.exceptions.SchemaError,
@@ -41,16 +42,21 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     frame = _judged(_scan(paths, form), form).with_columns(_values(form, wanted.reads))
     held = [*form.columns, "log_status", "object"]
     # What is no flow is rare: it is taken out afterwards, so that clean rows need not be copied.
-    every = replace(wanted, only_flows=False)(frame, held, always=pl.col(_STATUS).is_null(), besides=[_STATUS])
+    odd = pl.col(_STATUS).is_null() | pl.col(_MORE).is_not_null()
+    every = replace(wanted, only_flows=False)(frame, held, always=odd, besides=[_STATUS, _MORE])
     try:
         kept = every.collect(engine="streaming")
     except STUMBLES as why:
         raise Dirty from why
-    if kept[_STATUS].null_count() or not all(map(partial(_in_range, kept), form.names)):
+    if (
+        kept[_STATUS].null_count()
+        or kept[_MORE].null_count() < kept.height
+        or not all(map(partial(_in_range, kept), form.names))
+    ):
         raise Dirty
     if wanted.only_flows and kept[_STATUS].to_physical().max():  # OK is the first of the statuses.
         kept = kept.filter(pl.col(_STATUS) == "OK")
-    return Batch(kept.drop(_STATUS), headers=dict.fromkeys(paths, int(form.header)))
+    return Batch(kept.drop(_STATUS, _MORE), headers=dict.fromkeys(paths, int(form.header)))
 
 
 def _ends_with_a_line(path: str) -> bool:
@@ -71,6 +77,8 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
     if "log-status" in form.names:
         # As an Enum a status costs a byte, and a fourth one makes polars stumble.
         schema = {_STATUS if c == "log_status" else c: t for c, t in schema.items()} | {_STATUS: pl.Enum(STATUSES)}
+    # Where not all columns are read, polars does not stumble at a word too many.
+    schema[_MORE] = pl.String
     return pl.scan_csv(
         list(paths),
         separator=" ",
@@ -79,7 +87,7 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
         skip_lines=int(form.header),
         schema=schema,
         infer_schema=False,
-        null_values=dict.fromkeys([c for c in schema if c not in (last, _STATUS)], "-"),
+        null_values=dict.fromkeys([c for c in schema if c not in (last, _STATUS, _MORE)], "-"),
         missing_columns="insert",
         extra_columns="raise",
         glob=False,

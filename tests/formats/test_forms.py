@@ -164,3 +164,12 @@ def test_text_gzipped_twice_is_not_lost(written: Writer) -> None:
     """polars unpacks once: what it would take for text then has no line end, and would count as a header."""
     path = written("a.log", data=gzip.compress(gzip.compress(text(HEADER, FLOW))))
     assert fk.scan(path).collect().height == 1
+
+
+@pytest.mark.parametrize("lead", ["", "2026-11-23T16:05:00.000Z "])
+@pytest.mark.filterwarnings("ignore:.*flowkit.load accounts")
+def test_a_word_too_many_is_seen_whatever_columns_are_asked_for(written: Writer, lead: str) -> None:
+    """polars alone looks no further than the last column it reads."""
+    path = written("a.log", f"{lead}{FLOW}", f"{lead}{FLOW} more")
+    assert counted(read_one(path)) == {"flows": 1, "malformed": 1}
+    assert fk.scan(path).select("bytes").collect().height == 1
