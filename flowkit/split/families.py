@@ -37,7 +37,9 @@ class Tried:
 def tried(reduced: Reduced) -> Tried:
     """Return what each pair sent by cleaned size, and every range worth testing."""
     facts = _vantage(reduced)
-    sized = cleaned(facts.select("unit", "v6").join(reduced.sizes, on="unit"))
+    # A checker repeats itself: where no size comes twice, as with most clients, there is nothing to test.
+    again = reduced.sizes.filter(pl.col("n") > 1).select("unit").unique()
+    sized = cleaned(facts.select("unit", "v6").join(again, on="unit", how="semi").join(reduced.sizes, on="unit"))
     ranges = candidates(sized).with_row_index("range")
     members = within(ranges, sized).select("range", *SHAPE, "x", "times", "n")
     return Tried(facts.join(sized.select("unit", "h").unique("unit"), on="unit"), sized, ranges, members)

@@ -17,11 +17,15 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def of_records(tcp: pl.LazyFrame) -> pl.LazyFrame:
-    """Return how many records of each length begin at each second of ten minutes, and the first and last second."""
+def of_records(tcp: pl.LazyFrame, told: dict[str, pl.Expr]) -> pl.LazyFrame:
+    """Return how many records of each length begin at each second of ten minutes, and the first and last second.
+
+    `told` are tests of a record; a column for each says whether any record passes.
+    """
     start, end = (pl.col(field).dt.epoch("s") for field in ("start", "end"))
-    return tcp.group_by("interface_id", mark=start % 600, length=(end - start).clip(0, 660)).agg(
-        n=pl.len(), opened=start.min(), closed=end.max()
+    each = tcp.select("interface_id", start=start, end=end, mark=start % 600, length=(end - start).clip(0, 660), **told)
+    return each.group_by("interface_id", "mark", "length").agg(
+        pl.col(*told).any(), n=pl.len(), opened=pl.col("start").min(), closed=pl.col("end").max()
     )
 
 

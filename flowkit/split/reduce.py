@@ -71,9 +71,9 @@ def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Re
     """
     tcp = _tcp(flows)
     # One after the other: collected together, the records that one of them is late to take pile up in memory.
-    lengths, marks, ends, scans, pairs = map(
-        _collect, (of_records(tcp), _marks(tcp), _ends(tcp), _scans(tcp), _pairs(tcp))
-    )
+    told = _told(tcp.collect_schema().names())
+    lengths, ends, scans, pairs = map(_collect, (of_records(tcp, told), _ends(tcp), _scans(tcp), _pairs(tcp)))
+    marks = lengths.group_by("interface_id").agg(pl.col(*told).any()).sort("interface_id")
     cut, often = _windows(lengths, windows), _often(pairs)
     roles = oriented(tcp, cut, ends, often)
     if scans.height:
@@ -153,7 +153,10 @@ def _keyed(shapes: pl.DataFrame) -> pl.DataFrame:
 def _chosen(flows: pl.LazyFrame, reduced: Reduced, wanted: pl.DataFrame) -> pl.LazyFrame:
     """Return the oriented records of the wanted shapes, with what else stands there."""
     pairs = reduced.units.join(wanted, on="unit", how="semi").select("pair").unique()
-    roles = oriented(_tcp(flows), reduced.windows, reduced.ends, pairs)
+    # Most records are none of the wanted sizes: they go before anything is worked out of them.
+    bounds = {size: (wanted[size].min(), wanted[size].max()) for size in ("packets", "bytes")}
+    near = [pl.col(size).is_between(pl.lit(low), pl.lit(high)) for size, (low, high) in bounds.items()]
+    roles = oriented(_tcp(flows).filter(*near), reduced.windows, reduced.ends, pairs)
     return roles.with_columns(shape=number(*SHAPE)).join(wanted.drop(SHAPE).lazy(), on="shape")
 
 
@@ -190,22 +193,15 @@ def _seconds(field: str) -> pl.Expr:
     return pl.col(field).dt.epoch("s")
 
 
-def _marks(tcp: pl.LazyFrame) -> pl.LazyFrame:
-    """Return what newer fields tell of an interface; all false where the format has none of them."""
-    names = tcp.collect_schema().names()
+def _told(names: list[str]) -> dict[str, pl.Expr]:
+    """Return what newer fields tell of a record's interface; false where the format has none of them."""
     no = pl.lit(False)
-    if not {"instance_id", "interface_type", "account_id"} & set(names):
-        return tcp.select("interface_id", instance=no, typed=no, balancer=no).head(0)
     typed = pl.col("interface_type") == "network_load_balancer" if "interface_type" in names else no
-    marks = {
-        "instance": pl.col("instance_id").is_not_null() if "instance_id" in names else no,
-        "typed": typed,
-        # Interfaces of AWS's own services may carry no account; only a load balancer's also opens steady connections.
-        "unowned": pl.col("account_id") == "unknown" if "account_id" in names else no,
-    }
-    each = tcp.select("interface_id", **{mark: test.fill_null(False) for mark, test in marks.items()})
-    known = each.group_by("interface_id").agg(pl.col(list(marks)).any())
-    return known.select("interface_id", "instance", "typed", balancer=pl.col("typed") | pl.col("unowned"))
+    # Interfaces of AWS's own services may carry no account; only a load balancer's also opens steady connections.
+    unowned = pl.col("account_id") == "unknown" if "account_id" in names else no
+    instance = pl.col("instance_id").is_not_null() if "instance_id" in names else no
+    told = {"instance": instance, "typed": typed, "balancer": typed.fill_null(False) | unowned.fill_null(False)}
+    return {mark: test.fill_null(False) for mark, test in told.items()}
 
 
 def _meets(frame: pl.LazyFrame, by: str, port: str) -> pl.LazyFrame:

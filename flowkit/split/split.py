@@ -39,10 +39,11 @@ def fit(
 ) -> Split:
     """Return how the health checks among these flows are told apart from their service.
 
-    Reads the flows in two streaming passes that reduce them to small tables; all that follows works on those. Needs
-    only fields of version 2. A family of connections is called a health check for what it weighs without its headers
-    (a check repeats its own bytes), for its beat (counts per capture window far steadier than chance), and for its
-    source (a load balancer's node: what clients send comes in at its front and goes on unchanged, its checks do not).
+    Reads the flows in a few streaming passes that reduce them to small tables; all that follows works on those. Needs
+    only fields of version 2; newer ones, addresses and target groups make it surer, and the reasons name them. A family
+    of connections is called a health check for what it weighs without its headers (a check repeats its own bytes), for
+    its beat (counts per capture window far steadier than chance), and for its source (a load balancer's node: what
+    clients send comes in at its front and goes on unchanged, its checks do not).
     Where nothing looks like that, nothing is claimed.
 
     Parameters
