@@ -107,7 +107,8 @@ def _text(path: str, text: str, fields: tuple[str, ...] | None) -> Format:
 def _is_untidy(lines: Sequence[str]) -> bool:
     """Return whether many lines are blank or have other than single spaces: trying them without care is in vain."""
     odd = sum("  " in line or "\t" in line or not line.strip() or line[0] == " " for line in lines[:-1])
-    return odd > len(lines) // 20
+    # polars would take a byte order mark after the header for the file's own.
+    return odd > len(lines) // 20 or any("\ufeff" in line for line in lines[:2])
 
 
 def _lines(words: list[list[str]], fields: tuple[str, ...] | None) -> Format:

@@ -127,3 +127,8 @@ def test_every_line_is_accounted_for(
     assert accounted == 1 + len(lines)
     good = sum(line in (FLOW, NODATA, SKIPDATA) for line in lines)
     assert batch.frame.height >= good
+
+
+def test_a_line_of_nothing_but_a_byte_order_mark_is_counted(written: Writer) -> None:
+    batch = read_one(written("a.log", data=b"srcaddr dstaddr\n\xef\xbb\xbf"))
+    assert (sum(batch.headers.values()), sum(batch.blanks.values()) + batch.quarantine.height) == (1, 1)
