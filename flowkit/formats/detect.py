@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 import polars as pl
@@ -11,7 +12,7 @@ import polars as pl
 from flowkit.errors import FormatError
 from flowkit.formats.form import GIVEN, Format, candidates, choose, sure, unit
 from flowkit.formats.packed import local
-from flowkit.formats.pieces import beginning, head, is_plain
+from flowkit.formats.pieces import beginning, glance
 from flowkit.formats.wrapped import csvs, jsons
 from flowkit.formats.zipped import is_member, members
 from flowkit.schema import canonical, is_header
@@ -46,14 +47,14 @@ _NAMED = ("header", "keys", "columns")
 
 
 def _detect(path: str, given: tuple[str, ...] | None) -> Format:
-    first = head(path, 4)
-    if first == b"PAR1":
+    seen = glance(path, FIRST)
+    if seen.raw[:4] == b"PAR1":
         return _parquet(path)
-    if first[:2] == b"PK":
+    if seen.raw[:2] == b"PK":
         raise FormatError(_zip(path))
+    if seen.plain and (form := _headed(seen.text)):
+        return form
     notes: dict[str, str] = {}
-    if form := _headed(beginning(path, notes, FIRST)):
-        return form if is_plain(path) else replace(form, careful=True)
     text = beginning(path, notes, HEAD)
     if text.startswith(b"PAR1"):
         return _parquet(path)
@@ -62,17 +63,26 @@ def _detect(path: str, given: tuple[str, ...] | None) -> Format:
     words = text.decode("utf-8-sig", "replace")
     if not words.strip():
         raise FormatError(notes.get(path, "it is empty"))
-    return _text(path, words, given)
+    return _text(path, words, given, plain=seen.plain)
 
 
 def _headed(first: bytes) -> Format | None:
     """Return the format of text that begins with a header and a whole record, None where there is more to look at."""
-    lines = first.decode("utf-8-sig", "replace").split("\n")[:-1]
-    words = [line.split() for line in lines[:2]]
-    if len(words) < 2 or not words[0] or not is_header(words[0]) or len(words[0]) != len(words[1]):
+    text = first.decode("utf-8-sig", "replace").rpartition("\n")[0]
+    head, found, rest = text.partition("\n")
+    names = _named(head)
+    record = rest.partition("\n")[0].split()
+    if not found or not names or len(record) != len(names):
         return None
-    names = _names(words[0])
-    return Format("text", names, "header", header=True, unit=unit(words[1:], names), careful=_is_untidy(lines))
+    tidy = not any(sign in text for sign in ("  ", "\t", "\n\n", "\n ")) or not _is_untidy(text.split("\n"))
+    return Format("text", names, "header", header=True, unit=unit([record], names), careful=not tidy)
+
+
+@lru_cache(maxsize=64)
+def _named(line: str) -> tuple[str, ...] | None:
+    """Return the fields a line names; thousands of objects have the same one."""
+    words = line.split()
+    return _names(words) if words and is_header(words) else None
 
 
 def _zip(path: str) -> str:
@@ -87,7 +97,7 @@ def _zip(path: str) -> str:
     return "it is a zip archive, which flowkit opens where its name ends in .zip"
 
 
-def _text(path: str, text: str, fields: tuple[str, ...] | None) -> Format:
+def _text(path: str, text: str, fields: tuple[str, ...] | None, *, plain: bool) -> Format:
     if text.lstrip()[0] in "{[" and (form := jsons.look(path, fields)):
         return form
     if text.startswith(_TEST):
@@ -95,7 +105,7 @@ def _text(path: str, text: str, fields: tuple[str, ...] | None) -> Format:
     whole = text.rpartition("\n")[0] if "\n" in text and len(text) >= HEAD // 2 else text
     lines = [line for line in whole.split("\n") if line.strip()]
     words = [line.split() for line in lines]
-    careful = not is_plain(path) or _is_untidy(whole.split("\n"))
+    careful = not plain or _is_untidy(whole.split("\n"))
     if is_header(words[0]):
         names = _names(words[0])
         return Format("text", names, "header", header=True, unit=unit(words[1:], names), careful=careful)

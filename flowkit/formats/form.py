@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import Literal
 
@@ -180,9 +181,14 @@ def implied_status(columns: Sequence[str]) -> pl.Expr:
     return pl.when(nothing).then(pl.lit("NODATA")).otherwise(pl.lit("OK"))
 
 
+@lru_cache(maxsize=64)
+def _times(names: tuple[str, ...]) -> list[int]:
+    return [i for i, name in enumerate(names) if field_of(name).dtype == TIME]
+
+
 def unit(lines: Iterable[Sequence[str]], names: Sequence[str]) -> Literal["s", "ms"]:
     """Return what times count, as the first record that has one shows."""
-    places = [i for i, name in enumerate(names) if field_of(name).dtype == TIME]
+    places = _times(tuple(names))
     words = (line[i] for line in lines if len(line) == len(names) for i in places)
     first = next((word for word in words if word.isdecimal()), "0")
     return "ms" if int(first[:20]) >= MILLIS else "s"

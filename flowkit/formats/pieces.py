@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import binascii
 import codecs
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 from flowkit.errors import FormatError, SourceError
 from flowkit.formats import zipped
@@ -116,14 +116,28 @@ def _from_base64(raw: Iterator[bytes]) -> Iterator[bytes]:
                 return
 
 
-def is_plain(path: str) -> bool:
-    """Return whether an object is text as it lies there, or gzipped once: what polars reads by itself."""
-    raw = zipped.stream(path, {}, 4096) if zipped.is_member(path) else _file(path, 4096)
-    first, raw = _peeked(raw)
-    if first[:2] == GZIP:
-        first, _ = _peeked(_inflated(path, raw, {}, 4096))
-    packed = first[:2] == GZIP or first.startswith(GZIP_BASE64)
-    return not packed and not zipped.is_member(path) and _coding(first) is None
+@dataclass(frozen=True)
+class Glance:
+    """How an object begins: as it lies there (`raw`), unpacked once (`text`), and whether polars reads it by itself."""
+
+    raw: bytes
+    text: bytes
+    plain: bool
+
+
+def glance(path: str, size: int) -> Glance:
+    """Return how an object begins, in one look at `size` bytes of it."""
+    raw = head(path, size)
+    text = _first_text(raw, size) if raw[:2] == GZIP else raw
+    odd = text[:2] == GZIP or text.startswith(GZIP_BASE64) or _coding(text) is not None
+    return Glance(raw, text, plain=not odd and not zipped.is_member(path))
+
+
+def _first_text(raw: bytes, size: int) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(raw, size)
+    except zlib.error:
+        return b""
 
 
 def head(path: str, size: int) -> bytes:
@@ -148,10 +162,10 @@ def beginning(path: str, notes: dict[str, str], size: int) -> bytes:
 
 def _file(path: str, size: int) -> Iterator[bytes]:
     # A pipe would wait for ever, and a link may lead nowhere.
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - asked of thousands of objects
         raise FormatError("it is no regular file, or it cannot be reached")
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123
             while piece := file.read(size):
                 yield piece
     except PermissionError:

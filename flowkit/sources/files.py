@@ -20,47 +20,51 @@ def find(source: str) -> list[Object]:
     """
     place = Path(source).expanduser()
     if place.is_dir():
-        found = [o for path in _walk(place) for o in _objects(path, path.relative_to(place).as_posix())]
+        found = [o for path, name in _walk(str(place.resolve())) for o in _objects(path, name)]
     elif place.exists():
-        found = _objects(place, place.name)
+        found = _objects(str(place.resolve()), place.name)
     else:
         paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
-        found = [o for path in map(Path, paths) if not path.is_dir() for o in _objects(path, path.as_posix())]
+        files = [path for path in map(Path, paths) if not path.is_dir()]
+        found = [o for path in files for o in _objects(str(path.resolve()), path.as_posix())]
     if not found:
         what = "is an empty folder" if place.is_dir() else "does not exist, and as a pattern it matches no file"
         raise SourceError(f"nothing to read: {source} {what}")
     return sorted(found, key=lambda o: o.name)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    closed: list[Path] = []
+def _walk(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the name below the folder of every file; there may be many thousands, so paths stay text."""
+    closed: list[str] = []
 
     def refused(error: OSError) -> None:
-        if Path(error.filename) == folder:
+        if error.filename == folder:
             raise SourceError(f"the folder {folder} cannot be listed: {error.strerror}") from None
-        closed.append(Path(error.filename))
+        closed.append(error.filename)
 
     for root, folders, names in os.walk(folder, onerror=refused):
         folders.sort()
-        yield from (Path(root, name) for name in names)
-    yield from closed
+        below = Path(root).relative_to(folder).as_posix()
+        lead = "" if below == "." else f"{below}/"
+        yield from ((f"{root}{os.sep}{name}", lead + name) for name in names)
+    yield from ((path, Path(path).relative_to(folder).as_posix()) for path in closed)
 
 
-def _objects(path: Path, name: str) -> list[Object]:
+def _objects(path: str, name: str) -> list[Object]:
     """Return the object a file is, or those it holds; a zip that cannot be opened stays one, to be named as such."""
     whole = _object(path, name)
-    if path.suffix.lower() != ".zip":
+    if not path.lower().endswith(".zip"):
         return [whole]
     try:
-        held = members(whole.path)
+        held = members(path)
     except FlowkitError:
         return [whole]
     return [Object(f"{name}/{m.name}", m.path, m.size, whole.modified, slot_of(m.name)) for m in held] or [whole]
 
 
-def _object(path: Path, name: str) -> Object:
+def _object(path: str, name: str) -> Object:
     try:
-        facts = path.stat()
+        facts = os.stat(path)  # noqa: PTH116
     except OSError:
-        return Object(name, str(path.absolute()), 0, 0, slot_of(name))
-    return Object(name, str(path.resolve()), facts.st_size, facts.st_mtime_ns, slot_of(name))
+        return Object(name, path, 0, 0, slot_of(name))
+    return Object(name, path, facts.st_size, facts.st_mtime_ns, slot_of(name))

@@ -18,7 +18,7 @@ BEFORE = SLOT + timedelta(minutes=5)
 AFTER = timedelta(minutes=30)
 """How much later than the span a slot may begin: a window of 10 minutes, up to 10 of delivery, and as much again."""
 
-_STAMP = re.compile(r"_(\d{8}T\d{4})Z_")
+_STAMP = re.compile(r"_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z_")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ def slot_of(name: str) -> datetime | None:
     """
     found = _STAMP.search(name)
     try:
-        return datetime.strptime(found[1], "%Y%m%dT%H%M").replace(tzinfo=UTC) if found else None
+        if not found:
+            return None
+        year, month, day, hour, minute = map(int, found.groups())  # strptime takes four times as long.
+        return datetime(year, month, day, hour, minute, tzinfo=UTC)
     except ValueError:
         return None
 
