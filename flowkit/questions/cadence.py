@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
-from flowkit.questions.health import NEEDED, seen_health
-from flowkit.questions.health.bins import timed
-from flowkit.questions.shared import require
+from flowkit.questions.aggregation import aggregation
+from flowkit.questions.health import seen_health
+from flowkit.questions.health.bins import bins, millis
+
+# A record with a broken time must not make a million rows.
+_MOST = 100_000
 
 
 def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
@@ -37,12 +42,12 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     >>> cadence(flows).select("checker", "checks", "length_s", "due").collect().rows()[1:]
     [('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 40.0, 2.0)]
     """
-    require(flows, NEEDED)
     health = seen_health(flows, every, ())
     counts = health.group_by("checker", "time", "_bin", "_width").agg(
         checks=pl.col("checks").sum(), targets=(pl.col("checks") > 0).sum().cast(pl.Int64)
     )
-    whole = counts.join(_seen(flows, every), on="_bin", how="left")
+    seen = pl.defer(partial(_seen, flows, millis(every)), schema={"_bin": pl.Int64(), "seen": pl.Float64()})
+    whole = counts.join(seen, on="_bin", how="left")
     length = pl.coalesce("seen", "_width") / 1_000
     pace = pl.col("checks") * 60 / pl.col("length_s")
     usual = pl.col("per_minute").filter((pl.col("checks") > 0) & pl.col("seen").is_null()).median()
@@ -56,27 +61,33 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     )
 
 
-def _seen(flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
+def _seen(flows: pl.LazyFrame, width: int | None) -> pl.DataFrame:
     """Return of the bins that a log's beginning or end cuts off how much was seen, in milliseconds.
 
     Each interface that logs checks has windows of its own: what was seen of a bin is the mean of theirs.
     """
-    records = timed(flows.select(NEEDED), flows, every)
-    checkers = records.filter(pl.col("kind") == "health-check").select("interface_id").unique()
-    there = records.join(checkers, on="interface_id", how="semi")
-    spans = there.group_by("interface_id", "_bin", "_width").agg(pl.col("start").min(), pl.col("end").max())
+    windows = aggregation(flows).collect(engine="streaming")
+    checkers = flows.filter(pl.col("kind") == "health-check").select(pl.col("interface_id").unique())
+    some = checkers.collect(engine="streaming")["interface_id"].drop_nulls().to_list()
+    there = flows.select("interface_id", "start", "end").filter(pl.col("interface_id").is_in(some))
+    cut = bins(there, windows, width)
+    each = cut.placed(there).group_by("interface_id", "_bin").agg(pl.col("start").min(), pl.col("end").max())
+    return _partly(each.collect(engine="streaming"), cut.width)
+
+
+def _partly(spans: pl.DataFrame, width: int) -> pl.DataFrame:
+    """Return what was seen of the bins in which an interface begins or ends, the mean over the interfaces."""
     ends = spans.group_by("interface_id").agg(first=pl.col("_bin").min(), last=pl.col("_bin").max())
-    bins = spans.select(low=pl.col("_bin").min(), high=pl.col("_bin").max(), _width=pl.col("_width").first()).join(
-        ends.select(pl.col("first").max(), pl.col("last").min()), how="cross"
-    )
+    if ends.is_empty():
+        return pl.DataFrame(schema={"_bin": pl.Int64, "seen": pl.Float64})
     # Only the bins in which some interface begins or ends need a look.
-    cut = bins.select(
-        "_width",
-        _bin=pl.concat_list(pl.int_ranges("low", pl.col("first") + 1), pl.int_ranges("last", pl.col("high") + 1)),
-    )
-    grid = cut.explode("_bin").unique().join(ends, how="cross")
-    grid = grid.join(spans.drop("_width"), on=["interface_id", "_bin"], how="left")
+    low, first, last, high = ends.select(
+        pl.col("first").min(), second=pl.col("first").max(), third=pl.col("last").min(), fourth=pl.col("last").max()
+    ).row(0)
+    begins, ends_in = range(low, min(first, low + _MOST) + 1), range(max(last, high - _MOST), high + 1)
+    cut = pl.DataFrame({"_bin": [*begins, *ends_in]}, schema={"_bin": pl.Int64}).unique()
+    grid = cut.join(ends, how="cross").join(spans, on=["interface_id", "_bin"], how="left")
     edge = (pl.col("_bin") <= pl.col("first")) | (pl.col("_bin") >= pl.col("last"))
-    lasted = (pl.col("end") - pl.col("start")).dt.total_milliseconds().fill_null(0).clip(0, pl.col("_width"))
-    seen = pl.when(edge).then(lasted).otherwise("_width")
-    return grid.group_by("_bin").agg(seen=seen.mean().clip(1_000))
+    lasted = (pl.col("end") - pl.col("start")).dt.total_milliseconds().fill_null(0).clip(0, width)
+    seen = pl.when(edge).then(lasted).otherwise(width)
+    return grid.group_by("_bin").agg(seen=seen.mean().clip(1_000).cast(pl.Float64))

@@ -12,7 +12,7 @@ import polars as pl
 from flowkit.case import Case
 from flowkit.case.coverage import width
 from flowkit.case.show import copies, read, warnings
-from flowkit.questions.health import health_changes, target_health
+from flowkit.questions.health import each_bin, lasting, seen_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
 from flowkit.questions.stories import felt, one_sided, story, verdict
@@ -60,14 +60,9 @@ def _when(case: Case) -> str:
 
 
 def _health(case: Case) -> Iterator[str]:
-    groups = case.knowledge.target_groups
-    changes, each, health = pl.collect_all(
-        [
-            health_changes(case.flows, target_groups=groups),
-            health_changes(case.flows, by="checker"),
-            target_health(case.flows, target_groups=groups),
-        ]
-    )
+    # The records are read once for all three.
+    found = seen_health(case.flows, None, case.knowledge.target_groups).collect().lazy()
+    changes, each, health = pl.collect_all([lasting(found, "target"), lasting(found, "checker"), each_bin(found)])
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
     steady = 0

@@ -46,6 +46,7 @@ QUESTIONS: dict[str, Callable[[fk.Case], dict[str, Any]]] = {
     "coverage": lambda case: _table(case.coverage()),
     "target health": lambda case: _table(fk.target_health(case.flows)),
     "health changes": lambda case: _table(fk.health_changes(case.flows)),
+    "cadence": lambda case: _table(fk.cadence(case.flows)),
     "split": lambda case: _said(repr(case.split)),
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from flowkit.knowledge import Groups, TargetGroup, knowledge
-from flowkit.questions.health.bins import timed
+from flowkit.questions.aggregation import aggregation
+from flowkit.questions.health.bins import bins, millis
 from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, told
-from flowkit.questions.health.service import served
+from flowkit.questions.health.service import SERVICE, served
 from flowkit.questions.health.states import runs, states
 from flowkit.questions.health.streaks import COUNTED, TIMES, TURNS, counted
 from flowkit.questions.shared import option, require, seen_from
@@ -61,7 +64,11 @@ def target_health(
     >>> target_health(flows).select("target", "checker", "answered", "refused", "failed_in_a_row").collect().rows()
     [('10.0.1.1:80', '10.0.0.9', 1, 1, 1)]
     """
-    health = seen_health(flows, every, knowledge(target_groups=target_groups).target_groups)
+    return each_bin(seen_health(flows, every, knowledge(target_groups=target_groups).target_groups))
+
+
+def each_bin(health: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `target_health` of what `seen_health` found."""
     counts = [pl.col(name).cast(pl.UInt32) for name in (*OUTCOMES, "checks", "service", "service_failed")]
     streak = pl.col("failed_in_a_row").cast(pl.UInt32)
     return health.select(*PAIR, "time", *counts, "state", streak, "lb_state").sort(*PAIR, "time")
@@ -91,8 +98,13 @@ def health_changes(flows: pl.LazyFrame, *, by: str = "target", target_groups: Gr
     [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
     option("by", by, ("target", "checker"))
+    return lasting(seen_health(flows, None, knowledge(target_groups=target_groups).target_groups), by)
+
+
+def lasting(health: pl.LazyFrame, by: str) -> pl.LazyFrame:
+    """Return `health_changes` of what `seen_health` found."""
     # Asked three times below; without the cache the records would be read for each.
-    health = seen_health(flows, None, knowledge(target_groups=target_groups).target_groups).cache()
+    health = health.cache()
     keys = PAIR if by == "checker" else ["target"]
     whole = health.group_by(*keys, "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
@@ -117,18 +129,17 @@ def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame, keys: list[str]) -> p
 def seen_health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:
     """Return the checks of each target by each checker and bin, with all that the questions here are made of."""
     require(flows, NEEDED)
-    seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
-    records = timed(seen.select(*NEEDED), flows, every)
-    checks = connections(records.filter(pl.col("kind") != "service"))
-
-    def count(found: pl.DataFrame) -> pl.DataFrame:
-        width = pl.lit(found["_width"].first(), dtype=pl.Int64)
-        return counted(told(found), groups).with_columns(_width=width)
-
-    # From here on a row a check: worked out eagerly, when the query runs.
-    schema = pl.Schema({**COUNTED, "_width": pl.Int64()})
-    pushed = {f"{what}_pushdown": False for what in ("predicate", "projection", "slice")}
-    whole = served(checks.map_batches(count, schema=schema, **pushed), records)
+    asked = partial(_read, flows, millis(every), groups)
+    health = pl.defer(asked, schema={**COUNTED, **SERVICE, "_width": pl.Int64()})
     time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
-    whole = whole.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES))
-    return states(whole, PAIR)
+    return states(health.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES)), PAIR)
+
+
+def _read(flows: pl.LazyFrame, width: int | None, groups: tuple[TargetGroup, ...]) -> pl.DataFrame:
+    """Read the records, when the query runs: first the few that are checks, then the service of their targets only."""
+    windows = aggregation(flows).collect(engine="streaming")
+    seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
+    cut = bins(seen.select("interface_id", "start", "end"), windows, width)
+    checks = cut.placed(seen.filter(pl.col("kind") != "service").select(NEEDED))
+    health = counted(told(connections(checks).collect(engine="streaming")), groups)
+    return served(health, seen, cut).with_columns(_width=pl.lit(cut.width, pl.Int64))

@@ -4,44 +4,63 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 
 import polars as pl
 
 from flowkit.errors import QuestionError
-from flowkit.questions.aggregation import aggregation
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+# Every capture window fits whole into ten minutes: where a record lies in them tells where it lies in its window.
+_WHOLE = 600_000
+_MIDDLE = (pl.col("start").dt.epoch("ms") + pl.col("end").dt.epoch("ms")) // 2
 
 
-def timed(seen: pl.LazyFrame, flows: pl.LazyFrame, every: str | None) -> pl.LazyFrame:
-    """Return the records with `_bin` (of the middle, which its window contains), `_width` (ms), and `shared`."""
-    middle = (pl.col("start").dt.epoch("ms") + pl.col("end").dt.epoch("ms")) // 2
-    windows = aggregation(flows)
-    if every is not None:
-        seen = seen.with_columns(_width=pl.lit(_millis(every))).with_columns(_bin=middle // pl.col("_width"))
-        return seen.join(_shared(windows), on="interface_id", how="left", nulls_equal=True)
-    # The widest window among the interfaces: a bin that holds whole windows of all. Where nothing tells, a minute.
-    width = windows.select(_width=pl.col("window_s").max().fill_null(60).cast(pl.Int64) * 1000)
-    seen = seen.join(width, how="cross")
-    # Windows that all records of an interface share have a grid of their own, and each is a bin.
-    angle = middle % pl.col("_width") * (2 * math.pi) / pl.col("_width")
-    mean = pl.arctan2(angle.sin().sum(), angle.cos().sum()) / (2 * math.pi) * pl.col("_width").first()
-    centre = (
-        seen.group_by("interface_id").agg(_centre=mean).join(windows.filter("shared"), on="interface_id", how="semi")
-    )
-    seen = seen.join(centre, on="interface_id", how="left")
-    nearest = ((middle - pl.col("_centre") + pl.col("_width") / 2) // pl.col("_width")).cast(pl.Int64)
-    seen = seen.with_columns(
-        _bin=pl.coalesce(nearest, middle // pl.col("_width")), shared=pl.col("_centre").is_not_null()
-    )
-    return seen.drop("_centre")
+@dataclass(frozen=True)
+class Bins:
+    """How time is cut: the width of a bin in milliseconds, and per interface whether its records share their times."""
+
+    width: int
+    interfaces: pl.DataFrame
+    """`interface_id`, `shared`, and `_centre` (ms): the middle of its windows, where they are the bins."""
+
+    def placed(self, records: pl.LazyFrame) -> pl.LazyFrame:
+        """Return the records with `_bin` (of the middle, which its window contains) and `shared`."""
+        known = records.join(self.interfaces.lazy(), on="interface_id", how="left", nulls_equal=True)
+        nearest = ((_MIDDLE - pl.col("_centre") + self.width / 2) // self.width).cast(pl.Int64)
+        return known.with_columns(_bin=pl.coalesce(nearest, _MIDDLE // self.width)).drop("_centre")
 
 
-def _shared(windows: pl.LazyFrame) -> pl.LazyFrame:
-    return windows.select("interface_id", pl.col("shared").fill_null(value=False))
+def bins(seen: pl.LazyFrame, windows: pl.DataFrame, width: int | None) -> Bins:
+    """Return how the time of the seen records is cut, from the capture `windows` of their interfaces.
+
+    Without a width it is the widest window among them: a bin that holds whole windows of all. Where nothing tells, a
+    minute.
+    """
+    own = windows.select("interface_id", shared=pl.col("shared").fill_null(value=False))
+    if width is not None:
+        return Bins(width, own.with_columns(_centre=pl.lit(None, pl.Float64)))
+    widest: int | None = windows["window_s"].cast(pl.Int64).max()  # type: ignore[assignment]
+    width = (widest or 60) * 1_000
+    centres = _centres(seen, own.filter("shared")["interface_id"].drop_nulls().to_list(), width)
+    known = own.join(centres, on="interface_id", how="left").with_columns(shared=pl.col("_centre").is_not_null())
+    return Bins(width, known)
 
 
-def _millis(every: str) -> int:
+def _centres(seen: pl.LazyFrame, interfaces: list[str], width: int) -> pl.DataFrame:
+    """Return the middle of the windows of interfaces whose records share them: each window is to be a bin."""
+    there = seen.filter(pl.col("interface_id").is_in(interfaces))
+    # Counted first, by few values: a sine of each record would take longer than to read it.
+    counts = there.group_by("interface_id", _at=_MIDDLE % _WHOLE).agg(n=pl.len())
+    angle, n = pl.col("_at") % width * (2 * math.pi) / width, pl.col("n")
+    mean = pl.arctan2((angle.sin() * n).sum(), (angle.cos() * n).sum()) / (2 * math.pi) * width
+    return counts.group_by("interface_id").agg(_centre=mean).collect(engine="streaming")
+
+
+def millis(every: str | None) -> int | None:
+    """Return a length of time in milliseconds."""
+    if every is None:
+        return None
     match = re.fullmatch(r"(\d+)([smhd])", every)
     if not match or int(match[1]) == 0:
         raise QuestionError(f"every={every!r} is no length of time: write it as '30s', '1m', '5m' or '1h'")

@@ -34,7 +34,7 @@ def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("srcaddr") == pl.col("dstaddr")) & (pl.col("srcport") < pl.col("dstport"))
     )
     one, two = pl.when(forth).then(src).otherwise(dst), pl.when(forth).then(dst).otherwise(src)
-    return checks.group_by("_bin", "_width", one.alias("one"), two.alias("two")).agg(
+    return checks.group_by("_bin", one.alias("one"), two.alias("two")).agg(
         *(
             pl.col(name).filter(side).sum().alias(f"{name}_{way}")
             for name in ("packets", "bytes")

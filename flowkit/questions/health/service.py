@@ -4,46 +4,64 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.health.outcomes import end
+from flowkit.questions.health.bins import Bins
 
 # A connection that gets no further than its SYNs: 60 bytes each, 48 or 44 without timestamps; Linux has sent three
 # within the seven seconds that clients wait at the most. More packets of such a size may carry data.
 _SYN, _MOST_SYNS, _V6 = (60.0, 48.0, 44.0), 3, 20
+_ADDRESS = pl.col("target").str.replace(r":\d+$", "").str.strip_chars("[]")
+_PORT = pl.col("target").str.extract(r":(\d+)$").cast(pl.Int64)
+
+SERVICE = {"service": pl.Int64(), "service_failed": pl.Int64()}
 
 
-def served(health: pl.LazyFrame, records: pl.LazyFrame) -> pl.LazyFrame:
+def served(health: pl.DataFrame, records: pl.LazyFrame, bins: Bins) -> pl.DataFrame:
     """Return the health with `service` and `service_failed`, the records of service towards the target in the bin.
 
     Of the failed ones that may be checks or service, those taken for checks are not counted again. Where nobody but
     checkers meets a target's port, it is a health-check port of its own, and the service is what goes to its address.
     """
-    sure = pl.col("kind") == "service"
-    # One pass over the records; a target is written out where few rows are left.
-    seen = records.group_by("_bin", "dstaddr", "dstport").agg(
-        service=sure.sum().cast(pl.Int64),
-        service_failed=(sure & _bare()).sum().cast(pl.Int64),
-        _maybe=((pl.col("kind") == "uncertain") & _bare()).sum().cast(pl.Int64),
-    )
-    seen = seen.filter((pl.col("service") > 0) | (pl.col("_maybe") > 0)).cache()
-    counts = ["service", "service_failed"]
-    own = seen.filter(pl.col("service") > 0).select("_bin", *counts, target=end("dst"))
-    whole = seen.filter(pl.col("service") > 0).group_by("_bin", _address="dstaddr").agg(pl.col(counts).sum())
-    maybe = seen.filter(pl.col("_maybe") > 0).select("_bin", "_maybe", target=end("dst"))
-    address = pl.col("target").str.replace(r":\d+$", "").str.strip_chars("[]")
+    health = health.with_columns(_address=_ADDRESS, _port=_PORT)
+    seen = _counts(health, records, bins)
+    there = seen.filter(pl.col("service") > 0)
+    own = there.drop_nulls("_port").drop("_maybe")
+    whole = there.group_by("_bin", "_address").agg(pl.col(list(SERVICE)).sum())
+    maybe = seen.drop_nulls("_port").drop(list(SERVICE))
+    end = ["_address", "_port", "_bin"]
     joined = (
-        health.with_columns(_address=address)
-        .join(own, on=["target", "_bin"], how="left")
+        health.join(own, on=end, how="left")
         .join(whole, on=["_address", "_bin"], how="left", suffix="_address")
-        .join(maybe, on=["target", "_bin"], how="left")
+        .join(maybe, on=end, how="left")
     )
     met = pl.col("service").is_not_null().any().over("target")
     joined = joined.with_columns(
-        pl.when(met).then(name).otherwise(f"{name}_address").fill_null(0).alias(name)
-        for name in ("service", "service_failed")
+        pl.when(met).then(name).otherwise(f"{name}_address").fill_null(0).alias(name) for name in SERVICE
     )
     spare = (pl.col("_maybe").fill_null(0) - pl.col("borrowed").sum().over("target", "_bin")).clip(0)
-    return joined.with_columns(pl.col("service") + spare, pl.col("service_failed") + spare).drop(
-        "_address", "_maybe", "service_address", "service_failed_address"
+    return joined.with_columns(pl.col("service") + spare, pl.col("service_failed") + spare).select(
+        *health.drop("_address", "_port").columns, *SERVICE
+    )
+
+
+def _counts(health: pl.DataFrame, records: pl.LazyFrame, bins: Bins) -> pl.DataFrame:
+    """Return the records of service towards the targets' addresses by bin and port, null for a port not checked."""
+    ends = health.select("_address", "_port").unique()
+    to = records.filter(
+        pl.col("kind").is_in(["service", "uncertain"]), pl.col("dstaddr").is_in(ends["_address"].unique().to_list())
+    )
+    checked = pl.col("dstport").is_in(ends["_port"].unique().to_list())
+    port = pl.when(checked).then("dstport").cast(pl.Int64)
+    sure = pl.col("kind") == "service"
+    needed = to.select("interface_id", "start", "end", "dstaddr", "kind", _port=port, _bare=_bare())
+    return (
+        bins.placed(needed)
+        .group_by("_bin", "_port", _address="dstaddr")
+        .agg(
+            service=sure.sum().cast(pl.Int64),
+            service_failed=(sure & pl.col("_bare")).sum().cast(pl.Int64),
+            _maybe=(~sure & pl.col("_bare")).sum().cast(pl.Int64),
+        )
+        .collect(engine="streaming")
     )
 
 
