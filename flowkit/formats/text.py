@@ -77,8 +77,8 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
     if "log-status" in form.names:
         # As an Enum a status costs a byte, and a fourth one makes polars stumble.
         schema = {_STATUS if c == "log_status" else c: t for c, t in schema.items()} | {_STATUS: pl.Enum(STATUSES)}
-    # Where not all columns are read, polars does not stumble at a word too many.
-    schema[_MORE] = pl.String
+    # Where not all columns are read, polars does not stumble at a word too many; a bit is the least to hold its place.
+    schema[_MORE] = pl.Boolean
     return pl.scan_csv(
         list(paths),
         separator=" ",
