@@ -114,14 +114,16 @@ def knowledge(lb_addresses: Collection[str] | str | None = None, target_groups: 
     flowkit.errors.KnowledgeError: target group 'web' has a column 'intervals' that flowkit does not know:
     did you mean 'interval_s'?
     """
-    addresses = _words(lb_addresses or ())
+    addresses = _words(lb_addresses or (), "lb_addresses")
     groups = tuple(_group(row, i) for i, row in enumerate(_rows(target_groups), 1))
     return Knowledge(tuple(dict.fromkeys(_address(a, "lb_addresses") for a in addresses)), groups)
 
 
-def _words(values: Any) -> list[str]:
+def _words(values: Any, said: str) -> list[str]:
     if isinstance(values, str):
         return [word for word in re.split(r"[\s,;]+", values) if word]
+    if not isinstance(values, Iterable):
+        raise KnowledgeError(f"{said} is {values!r:.60}: give a list of addresses, or text with commas between them")
     return [str(value).strip() for value in values]
 
 
@@ -134,6 +136,8 @@ def _rows(groups: Groups | None) -> list[TargetGroup | Mapping[str, Any]]:
         return list(groups.to_dicts())
     if isinstance(groups, TargetGroup | Mapping):
         return [groups]
+    if not isinstance(groups, Iterable):
+        raise KnowledgeError(f"target_groups is {groups!r:.60}: give a list of dicts, a DataFrame or a path")
     return list(groups)
 
 
@@ -143,7 +147,7 @@ def _file(path: Path) -> list[TargetGroup | Mapping[str, Any]]:
             held = json.loads(path.read_text(encoding="utf-8"))
             rows = [held] if isinstance(held, dict) else held
         else:
-            rows = pl.read_csv(path, infer_schema=False).to_dicts()
+            rows = pl.read_csv(path.read_bytes(), infer_schema=False).to_dicts()
     except OSError as error:
         raise KnowledgeError(f"the target groups cannot be read from {path}: {error.strerror or error}") from None
     except (ValueError, pl.exceptions.PolarsError) as error:
@@ -164,7 +168,9 @@ def _group(row: TargetGroup | Mapping[str, Any], number: int) -> TargetGroup:
 def _columns(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise KnowledgeError(f"target group {number} is {row!r:.60}: give a dict such as {{'name': 'web', 'port': 80}}")
-    given = {str(column).strip().lower().replace("-", "_"): value for column, value in row.items()}
+    given = {re.sub(r"[-\s]+", "_", str(column).strip().lower()): value for column, value in row.items()}
+    if len(row) == 1 and (marks := re.findall(r"[;\t]", str(*row))):
+        raise KnowledgeError(f"the columns of the target groups have {marks[0]!r} between them: put commas there")
     for column in given:
         if column not in _NAMES:
             near = difflib.get_close_matches(column, _NAMES, 1, 0.5)
@@ -179,7 +185,7 @@ def _columns(row: Mapping[str, Any], number: int) -> dict[str, Any]:
 def _value(group: str, column: str, value: Any) -> Any:
     said = f"target group {group[:60]!r}: {column}"
     if column == "targets":
-        return tuple(_target(target, said) for target in _words(value))
+        return tuple(_target(target, said) for target in _words(value, said))
     if column == "preserve_client_ip":
         return _known(_TRUTH, str(value).strip().lower(), said, "true or false")
     if column in ("protocol", "health_check_protocol"):
@@ -205,7 +211,7 @@ def _number(column: str, value: Any, said: str) -> float | int:
         else (1, 3600, "seconds")
     )
     try:
-        number = float(value)
+        number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = float("nan")
     whole = column not in _SECONDS

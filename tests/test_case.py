@@ -316,6 +316,18 @@ def test_second_copies_are_counted_shown_and_kept(written: Writer, cache_folder:
     assert "3 second copies of a record, kept: duplicates='drop' leaves them out" in repr(case)
 
 
+def test_objects_of_several_flow_logs_are_told_of_since_they_may_log_one_interface_twice(
+    written: Writer, cache_folder: Path
+) -> None:
+    name = "123456789010_vpcflowlogs_eu-west-1_fl-0{}_20261123T1605Z_1ce1bf4b.log"
+    written(name.format("a"), HEADER, FLOW)
+    folder = written(name.format("b"), HEADER, FLOW.replace("443", "444")).parent
+    assert "objects of 2 flow logs (fl-0a, fl-0b): an interface that two of them" in repr(
+        fk.load(folder, cache=cache_folder)
+    )
+    assert "flow logs" not in repr(fk.load(folder, cache=cache_folder, flow_log_ids=["fl-0a"]))
+
+
 def test_second_copies_are_left_out_on_request(written: Writer, cache_folder: Path) -> None:
     written("a.log", HEADER, FLOW, FLOW, NODATA)
     case = fk.load(written("b.log", HEADER, FLOW, NODATA).parent, cache=cache_folder, duplicates="drop")

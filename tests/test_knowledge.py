@@ -52,6 +52,9 @@ def test_addresses_come_as_a_list_or_as_text_and_once_each() -> None:
         ({"name": "web", "health_check_protocol": "ICMP"}, "health_check_protocol is 'ICMP': it may be TCP, HTTP, H"),
         ({"name": "web", "preserve_client_ip": "perhaps"}, "preserve_client_ip is 'perhaps': it may be true or false"),
         ({"name": "web", "targets": ["i-0123"]}, "targets: 'i-0123' is no IP address: write it as 10.0.1.5"),
+        ({"name": "web", "interval_s": True}, "interval_s is 'True': it may be seconds from 1 to 3600"),
+        ({"name": "web", "targets": 5}, "targets is 5: give a list of addresses, or text with commas between them"),
+        ({"name;port": "web;80"}, "the columns of the target groups have ';' between them: put commas there"),
         ("web", "target group 1 is 'web': give a dict such as {'name': 'web', 'port': 80}"),
     ],
 )
@@ -70,3 +73,10 @@ def test_a_file_that_is_not_there_or_holds_something_else_is_said(tmp_path: Path
         knowledge(target_groups=tmp_path / "x.json")
     with pytest.raises(KnowledgeError, match="lb_addresses: 'my-nlb' is no IP address"):
         knowledge("my-nlb")
+
+
+def test_a_number_where_a_list_belongs_is_one_clear_sentence() -> None:
+    with pytest.raises(KnowledgeError, match="lb_addresses is 5: give a list of addresses"):
+        knowledge(5)  # type: ignore[arg-type]
+    with pytest.raises(KnowledgeError, match="target_groups is 5: give a list of dicts"):
+        knowledge(target_groups=5)  # type: ignore[arg-type]

@@ -127,13 +127,24 @@ def _delivery(case: Case) -> list[str]:
 
 
 def copies(case: Case) -> list[str]:
-    """Return what there is to say of second copies: nothing where there are none."""
+    """Return what there is to say of flows that may count twice: nothing where there are none."""
+    said = _several(case.ledger)
     if case.copies is None:
         lacking = "the format lacks fields that tell a second copy of a record from another flow"
-        return [f"{lacking}: nothing was left out"] if case.duplicates == "drop" else []
+        return [*said, *([f"{lacking}: nothing was left out"] if case.duplicates == "drop" else [])]
     what = f"{case.copies:,} second {'copy' if case.copies == 1 else 'copies'} of a record"
     kept = "kept: duplicates='drop' leaves them out" if case.duplicates == "keep" else "left out"
-    return [f"{what}, {kept}"] if case.copies else []
+    return [*said, *([f"{what}, {kept}"] if case.copies else [])]
+
+
+def _several(ledger: pl.DataFrame) -> list[str]:
+    """Return what to beware of where objects of several flow logs were read: they may log the same interfaces."""
+    ids = ledger["object"].str.extract(r"_(fl-[0-9a-f]+)_[^/]*$").drop_nulls().unique().sort().to_list()
+    if len(ids) < 2:
+        return []
+    listed = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+    twice = "an interface that two of them log counts twice, and the intervals of its health checks come out too short"
+    return [f"objects of {len(ids)} flow logs ({listed}): {twice}: flow_log_ids= reads the one you name"]
 
 
 def _cache(case: Case) -> list[str]:
