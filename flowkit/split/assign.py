@@ -172,14 +172,20 @@ def _broken_form() -> pl.Expr:
 
 
 def connections(checks: pl.DataFrame) -> pl.DataFrame:
-    """Return the connections that are, or may be, checks: `_whole`, the chance, and `_way`, the direction seen."""
+    """Return the connections that are, or may be, checks.
+
+    `_whole` is the chance, `_way` the direction seen, `_segment` the bytes of a packet without data.
+    """
     ends = {"_interface": name("interface_id"), "_cl": name("cl"), "_sv": name("sv")}
-    units = checks.select("unit", "sp", "reply", **ends).unique("unit")
+    segment = pl.when(pl.col("cl").str.contains(":", literal=True)).then(72).otherwise(52)
+    units = checks.select("unit", "sp", "reply", segment=segment, **ends).unique("unit")
     each = checks.select("unit", "ports", "bin", "chance").explode("ports").join(units, on="unit")
     # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
     # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
     beside = pl.concat([
-        each.select("chance", "reply", _connection=number(*ends, "sp", "ports", pl.col("bin") + step))
+        each.select("chance", "reply", "segment", _connection=number(*ends, "sp", "ports", pl.col("bin") + step))
         for step in (-2, -1, 0, 1, 2)
     ])  # fmt: skip
-    return beside.group_by("_connection").agg(_whole=pl.col("chance").max(), _way=pl.col("reply").min())
+    return beside.group_by("_connection").agg(
+        _whole=pl.col("chance").max(), _way=pl.col("reply").min(), _segment=pl.col("segment").first()
+    )

@@ -78,8 +78,9 @@ def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Re
     roles = oriented(tcp, cut, ends, often)
     if scans.height:
         roles = roles.join(scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
-    units, sizes = _collect(_units(roles)), _collect(_sizes(roles))
-    return Reduced(cut, marks, ends, scans, _homes(pairs), units, sizes, sizes.clear())
+    sent = _collect(_sent(roles))
+    sizes = sent.drop_nulls("packets").select(*SHAPE, "n")
+    return Reduced(cut, marks, ends, scans, _homes(pairs), _units(sent, pairs), sizes, sizes.clear())
 
 
 def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
@@ -249,16 +250,15 @@ def _named(tcp: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _pairs(tcp: pl.LazyFrame) -> pl.LazyFrame:
+    """Return how often and when each pair of addresses met, and the names it goes by: this pass alone carries them."""
     # Whatever is grouped is a column first: aggregates of expressions keep all rows in memory.
-    src, dst = pl.col("_src"), pl.col("_dst")
-    each = _named(tcp).select(
-        pair=_pair(), interface="_interface", up=src < dst, at=_seconds("start"),
-        low=pl.min_horizontal(src, dst), high=pl.max_horizontal(src, dst),
-    )  # fmt: skip
+    up = pl.col("_src") < pl.col("_dst")
+    names = ["interface_id", "srcaddr", "dstaddr"]
+    each = _named(tcp).select(*names, pair=_pair(), up=up, at=_seconds("start"))
     return each.group_by("pair").agg(
         pl.len().alias("n"),
         pl.col("up").sum(),
-        pl.col("interface", "low", "high").first(),
+        pl.col(names).first(),
         first=pl.col("at").min(),
         last=pl.col("at").max(),
     )
@@ -273,7 +273,7 @@ def _often(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _homes(pairs: pl.DataFrame) -> pl.DataFrame:
-    ends = [pairs.select("interface", "n", address=end) for end in ("low", "high")]
+    ends = [pairs.select("n", interface=name("interface_id"), address=name(end)) for end in ("srcaddr", "dstaddr")]
     weight = pl.concat(ends).group_by("interface", "address").agg(pl.col("n").sum())
     return weight.filter(pl.col("n") >= FEWEST)
 
@@ -295,7 +295,8 @@ def oriented(
         clport=pl.when("reply").then("dstport").otherwise("srcport"),
         sp=pl.when("reply").then("srcport").otherwise("dstport"),
     )
-    frame = frame.join(windows.lazy().select("interface_id", "width", "phase"), on="interface_id", how="left")
+    cut = windows.lazy().select("width", "phase", _interface=name("interface_id"))
+    frame = frame.join(cut, on="_interface", how="left")
     # The middle of a record, not its start: what an interface saw first wanders within its window.
     middle = (_seconds("start") + _seconds("end")) // 2
     unit = number("_interface", "_cl", "_sv", "sp", "reply")
@@ -325,20 +326,28 @@ def _kept() -> pl.Expr:
     return ~pl.col("reply") | pl.col("alone")
 
 
-def _units(roles: pl.LazyFrame) -> pl.LazyFrame:
-    cl, sv = ("dstaddr", "srcaddr"), ("srcaddr", "dstaddr")
-    unit = roles.filter(_kept()).group_by("unit").agg(
-        pl.col("pair", "interface_id", "srcaddr", "dstaddr", "sp", "reply").first(),
-        pl.len().alias("n"), first=pl.col("bin").min(), last=pl.col("bin").max(),
-    )  # fmt: skip
-    named = {end: pl.when("reply").then(back).otherwise(there) for end, (back, there) in (("cl", cl), ("sv", sv))}
-    return unit.with_columns(**named).drop("srcaddr", "dstaddr")
+def _sent(roles: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what each unit sent by size, with the unit's facts; what is too large for checks counts under no size."""
+    sizes = {size: pl.when(small()).then(size) for size in ("packets", "bytes")}
+    facts = ["pair", "_cl", "sp", "reply"]
+    each = roles.filter(_kept()).select("unit", *facts, "bin", **sizes)
+    return each.group_by(SHAPE).agg(
+        pl.len().alias("n"), pl.col(facts).first(), first=pl.col("bin").min(), last=pl.col("bin").max()
+    )
+
+
+def _units(sent: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    units = sent.group_by("unit").agg(
+        pl.col("pair", "_cl", "sp", "reply").first(), pl.col("n").sum(), pl.col("first").min(), pl.col("last").max()
+    )
+    units = units.join(pairs.select("pair", "interface_id", "srcaddr", "dstaddr"), on="pair")
+    there = pl.col("_cl") == name("srcaddr")
+    cl, sv = (
+        pl.when(there).then(one).otherwise(other) for one, other in (("srcaddr", "dstaddr"), ("dstaddr", "srcaddr"))
+    )
+    return units.with_columns(cl=cl, sv=sv).drop("_cl", "srcaddr", "dstaddr")
 
 
 def small() -> pl.Expr:
     """Whether a record is small enough to be checks."""
     return (pl.col("packets") <= LARGEST_PACKETS) & (pl.col("bytes") <= LARGEST_BYTES)
-
-
-def _sizes(roles: pl.LazyFrame) -> pl.LazyFrame:
-    return roles.filter(_kept() & small()).group_by(SHAPE).len("n")

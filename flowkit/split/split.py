@@ -199,8 +199,7 @@ class Split:
         )
         roles = roles.join(sizes.lazy(), on="_size", how="left").join(whole.lazy(), on="_connection", how="left")
         # The rest of a check that a window's edge cut off goes the same way and carries no data.
-        segment = pl.when(pl.col("srcaddr").str.contains(":", literal=True)).then(72).otherwise(52)
-        carried = (pl.col("reply") != pl.col("_way")) | (pl.col("bytes") <= segment * pl.col("packets"))
+        carried = (pl.col("reply") != pl.col("_way")) | (pl.col("bytes") <= pl.col("_segment") * pl.col("packets"))
         chance = pl.max_horizontal(
             pl.col("_sized").fill_null(0.0), pl.when(carried).then("_whole").otherwise(0.0).fill_null(0.0)
         )
