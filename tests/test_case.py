@@ -328,6 +328,17 @@ def test_objects_of_several_flow_logs_are_told_of_since_they_may_log_one_interfa
     assert "flow logs" not in repr(fk.load(folder, cache=cache_folder, flow_log_ids=["fl-0a"]))
 
 
+def test_a_given_load_balancer_address_that_checks_nothing_is_told_of(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    nodes = case.split.nodes["address"].to_list()
+    assert "10.99.9.9" not in nodes
+    wrong = fk.load(fk.samples("incident"), cache=cache_folder, lb_addresses=[*nodes, "10.99.9.9"])
+    said = "nothing like a check comes from 10.99.9.9 (1 of 3 load balancer addresses given): only given addresses"
+    assert said in repr(wrong)
+    assert said in str(fk.findings(wrong))
+    assert "nothing like a check" not in repr(fk.load(fk.samples("incident"), cache=cache_folder, lb_addresses=nodes))
+
+
 def test_second_copies_are_left_out_on_request(written: Writer, cache_folder: Path) -> None:
     written("a.log", HEADER, FLOW, FLOW, NODATA)
     case = fk.load(written("b.log", HEADER, FLOW, NODATA).parent, cache=cache_folder, duplicates="drop")

@@ -47,6 +47,7 @@ def lines(case: Case) -> list[tuple[str, str]]:
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
+        *(("addresses", line) for line in unseen(case)),
         *(("delivery", line) for line in _delivery(case)),
         *(("copies", line) for line in copies(case)),
         *(("missing", line) for line in warnings(case.ledger)),
@@ -117,6 +118,19 @@ def _span(case: Case) -> str:
 
 def _inside(case: Case) -> str:
     return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
+
+
+def unseen(case: Case) -> list[str]:
+    """Return what there is to say of load balancer addresses that were given and check nothing here."""
+    given = case.knowledge.lb_addresses
+    idle = sorted(set(given) - set(case.split.nodes.filter(known="given")["address"]))
+    if not idle or not case.facts["flows"]:
+        return []
+    listed = ", ".join(idle[:3]) + (f" and {len(idle) - 3:,} more" if len(idle) > 3 else "")
+    why = "only given addresses can be checkers, so a wrong one hides health checks"
+    return [
+        f"nothing like a check comes from {listed} ({len(idle)} of {len(given)} load balancer addresses given): {why}"
+    ]
 
 
 def _delivery(case: Case) -> list[str]:
