@@ -177,6 +177,7 @@ def told(doing: str, permission: str = "") -> Iterator[None]:
     try:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+        from botocore.parsers import ResponseParserError
     except ImportError:
         raise missing_extra(_capital(doing), "boto3", "aws") from None
     try:
@@ -188,7 +189,7 @@ def told(doing: str, permission: str = "") -> Iterator[None]:
         raise kind(_answered(error, clean(doing), permission)) from None
     except (HTTPClientError, ConnectionError) as error:
         raise AwsBusyError(_failed(error, clean(doing))) from None
-    except (BotoCoreError, Boto3Error) as error:
+    except (BotoCoreError, Boto3Error, ResponseParserError) as error:
         raise AwsError(_failed(error, clean(doing))) from None
 
 
@@ -257,6 +258,9 @@ _FAILURES = {
     "ParamValidationError ValidationError": "AWS cannot be asked for that ({doing}): {error}",
     "HTTPClientError ConnectionError": (
         "AWS could not be reached, or not to the end, while {doing}, after several tries: {error}"
+    ),
+    "ResponseParserError": (
+        "what answered {doing} cannot be read as AWS's: is a proxy on the way, or AWS_ENDPOINT_URL wrong? ({error})"
     ),
     "BotoCoreError Boto3Error": "{doing} failed: {error}",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from flowkit import access
 from flowkit.access import Access, told
@@ -61,6 +62,11 @@ def test_without_credentials_a_call_says_where_they_come_from(no_aws: None) -> N
 def test_without_a_region_the_client_says_so(no_aws: None) -> None:
     with pytest.raises(AwsError, match="no AWS region is known for reaching logs: give it with region="):
         Access().client("logs")
+
+
+def test_a_proxys_page_in_place_of_an_answer_is_one_sentence() -> None:
+    with pytest.raises(AwsError, match="what answered listing it cannot be read as AWS's"), told("listing it"):
+        raise ResponseParserError("invalid XML received: b'<!doctype html>'")
 
 
 def test_a_profile_that_is_not_there_is_named(no_aws: None) -> None:

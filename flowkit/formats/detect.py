@@ -94,7 +94,9 @@ def _zip(path: str) -> str:
         return str(error)
     if not held:
         return "it is a zip archive that holds nothing"
-    return "it is a zip archive, which flowkit opens where its name ends in .zip"
+    return (
+        "it is a zip archive, which flowkit opens only on this machine, under a name that ends in .zip: fetch it first"
+    )
 
 
 def _text(path: str, text: str, fields: tuple[str, ...] | None, *, plain: bool) -> Format:
