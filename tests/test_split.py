@@ -308,3 +308,9 @@ def test_a_decision_taken_back_leaves_all_as_it_was() -> None:
 def test_a_cluster_or_kind_that_is_not_there_is_one_sentence(cluster: str, kind: str, words: str) -> None:
     with pytest.raises(QuestionError, match=words):
         fit(frame(checks(), service()), assign={cluster: kind})
+
+
+def test_steady_checks_from_none_of_the_given_addresses_are_not_said_to_be_absent() -> None:
+    split = fit(frame(checks(), service()), lb_addresses=["10.99.9.9"])
+    assert split.clusters.filter(pl.col("kind") == "health-check").is_empty()
+    assert "far steadier than chance, but more speaks against" in split.boundary

@@ -208,10 +208,17 @@ def boundary(families: pl.DataFrame, decisions: Mapping[str, str], lacking: Sequ
     if lacking:
         return f"Health checks cannot be told apart: these flows lack {', '.join(lacking)}."
     checks = families.filter(pl.col("kind") == "health-check")
-    found = "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
-    if checks.height:
-        found = "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + "."
-    return " ".join([found, *_decided(decisions)])
+    found = "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + "."
+    return " ".join([found if checks.height else _none(families), *_decided(decisions)])
+
+
+def _none(families: pl.DataFrame) -> str:
+    """Return why there are no health checks: nothing is steady, or what is has more against it than for it."""
+    steady = families.filter(pl.col("reason").str.contains("far steadier than chance", literal=True)).height
+    if not steady:
+        return "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
+    are, them = ("1 cluster is", "it") if steady == 1 else (f"{steady} clusters are", "them")
+    return f"No health checks found: {are} far steadier than chance, but more speaks against {them}, see the reasons."
 
 
 def _decided(decisions: Mapping[str, str]) -> list[str]:
