@@ -86,3 +86,17 @@ def test_a_fault_between_one_checker_and_a_target_is_not_laid_at_the_targets_doo
         "10.45.2.101:80 answered the health checks of the other checker, but did not answer those of 10.45.2.17 "
         "from 16:09:51 to 16:13:51: look at the way between the two."
     )
+
+
+@pytest.mark.parametrize(("start", "end"), [("16:09", "16:16"), ("16:11", "16:13"), ("16:13", "16:16")])
+def test_a_span_within_the_incident_names_its_target_all_the_same(start: str, end: str, cache_folder: Path) -> None:
+    """What a check looks like is learnt around the span: within it there may be none that was answered."""
+    day = "2026-11-23"
+    case = fk.load(fk.samples("incident"), start=f"{day} {start}", end=f"{day} {end}", cache=cache_folder)
+    assert "10.45.1.102:80 refused" in (said := str(fk.findings(case))) or "10.45.1.102:80 did not answer" in said
+
+
+def test_a_span_that_begins_before_a_clock_change_is_told_on_the_clock_of_its_flows(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), start="2026-10-01", tz="Europe/Berlin", cache=cache_folder)
+    assert case.clock.label == "Europe/Berlin (UTC+1)"
+    assert "17:11:53" in str(fk.findings(case))

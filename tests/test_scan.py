@@ -145,3 +145,8 @@ def test_a_hive_layout_adds_no_columns(written: Writer) -> None:
     shutil.rmtree(path.parent / "none", ignore_errors=True)
     flows = fk.scan(path.parents[2])
     assert (flows.collect().height, "year" in flows.collect_schema()) == (2, False)
+
+
+def test_a_place_that_cannot_be_reached_is_one_sentence() -> None:
+    with pytest.raises(SourceError, match="cannot be reached: File name too long"):
+        fk.scan("x" * 5000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -32,6 +32,9 @@ from flowkit.schema import columns
 from flowkit.sources import Object
 from flowkit.sources.objects import chunks
 from flowkit.times import span
+
+AROUND = timedelta(minutes=30)
+"""How far around the span the split is learnt from, as far as the objects read reach."""
 
 RUN = 12 << 20
 """Bytes of objects that become one part: some 600,000 records of gzipped text."""
@@ -139,11 +142,14 @@ def load(
     # In the order of the objects, whichever was read first.
     read.sort(key=lambda r: min(o.name for o in r.objects.values()))
     types = {**what.types, **columns([name for r in read for name in r.part.more])}
-    records = pl.concat([r.records(types) for r in read]).filter(pl.lit(value=True), *inside(first, last, interfaces))
+    whole = pl.concat([r.records(types) for r in read])
+    records = whole.filter(pl.lit(value=True), *inside(first, last, interfaces))
+    near = (first and first - AROUND, last and last + AROUND)
+    around = whole.filter(pl.lit(value=True), *inside(*near, interfaces))
     name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
     of.check(records)
-    done = settle(shelf, name, records, drop=duplicates == "drop", tells=tells, said=said)
+    done = settle(shelf, name, records, around, drop=duplicates == "drop", tells=tells, said=said)
     done.split.assign_all(assign or {})
     case = Case(
         source=str(source),

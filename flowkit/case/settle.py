@@ -48,6 +48,7 @@ def settle(
     shelf: Path,
     name: Sequence[str],
     records: pl.LazyFrame,
+    around: pl.LazyFrame,
     *,
     drop: bool,
     tells: bool,
@@ -55,22 +56,25 @@ def settle(
 ) -> Settled:
     """Return the case's tables, made once and kept under `name` on the shelf.
 
-    `tells` is whether every format read has the fields of `KEY`, so that equal records are copies.
+    The split is learnt from the records `around` the span too: what a checker's usual answers are cannot be told from
+    the minutes in which they failed. `tells` is whether every format read has the fields of `KEY`, so that equal
+    records are copies.
     """
     known = store.digest([str(store.VERSION), _code(), repr(drop), repr(said), *name])
-    place = _once(shelf, known, lambda place: _make(place, records, drop=drop, tells=tells, said=said))
+    place = _once(shelf, known, lambda place: _make(place, records, around, drop=drop, tells=tells, said=said))
     facts = _facts(place)
     if facts["records"]:
         records = pl.scan_parquet([place / name for name in facts["records"]], glob=False)
     spans = pl.scan_parquet([place / name for name in facts["spans"]], glob=False)
     found = _split(place, tuple(facts["lacking"]))
-    return Settled(records, spans, found, facts["copies"], partial(_labelled, shelf, known, records, found))
+    labelled = partial(_labelled, shelf, known, records, found, whole=facts["whole"])
+    return Settled(records, spans, found, facts["copies"], labelled)
 
 
-def _labelled(shelf: Path, known: str, records: pl.LazyFrame, found: Split) -> pl.LazyFrame:
+def _labelled(shelf: Path, known: str, records: pl.LazyFrame, found: Split, *, whole: bool) -> pl.LazyFrame:
     """Return the flows with their labels, written once so that every question after it is instant."""
     name = store.digest([known, *(f"{cluster}={kind}" for cluster, kind in sorted(found.decisions.items()))])
-    place = _once(shelf, name, lambda place: _label(place, records, found))
+    place = _once(shelf, name, lambda place: _label(place, records, found, whole=whole))
     return pl.scan_parquet([place / name for name in _facts(place)["flows"]], glob=False)
 
 
@@ -114,7 +118,9 @@ def _code() -> str:
     return store.digest(path.read_text("utf-8") for home in homes for path in sorted(home))
 
 
-def _make(place: Path, records: pl.LazyFrame, *, drop: bool, tells: bool, said: Knowledge) -> dict[str, object]:
+def _make(
+    place: Path, records: pl.LazyFrame, around: pl.LazyFrame, *, drop: bool, tells: bool, said: Knowledge
+) -> dict[str, object]:
     """Write what a case stands on; return the facts of it."""
     found = stretches(records)
     copies = sum(_copies(records.filter(s.holds())) for s in found) if tells else None
@@ -123,12 +129,13 @@ def _make(place: Path, records: pl.LazyFrame, *, drop: bool, tells: bool, said: 
         names = _written(place, "records", found, lambda s: records.filter(s.holds()).unique(maintain_order=True))
     held = pl.scan_parquet([place / name for name in names], glob=False) if names else records
     spans = _written(place, "spans", found, lambda s: counted(named(held.filter(s.holds()))))
-    flows = held.filter(pl.col("log_status") == "OK")
-    part = flows if len(found) == 1 else flows.filter(_sample(flows, found))
+    flows = (held if names else around).filter(pl.col("log_status") == "OK")
+    learnt = stretches(flows)
+    part = flows if len(learnt) == 1 else flows.filter(_sample(flows, learnt))
     known = split.fit(part, lb_addresses=said.lb_addresses, target_groups=said.target_groups)
     for name, table in _tables(known).items():
         store.put(place / f"split-{name}.parquet", table.write_parquet)
-    return {"copies": copies, "records": names, "spans": spans, "lacking": known.lacking}
+    return {"copies": copies, "records": names, "spans": spans, "lacking": known.lacking, "whole": len(learnt) == 1}
 
 
 def _written(place: Path, stem: str, found: Sequence[Stretch], frame: Callable[[Stretch], pl.LazyFrame]) -> list[str]:
@@ -150,15 +157,18 @@ def _sample(flows: pl.LazyFrame, found: list[Stretch]) -> pl.Expr:
     return sample(found, first, last)
 
 
-def _label(place: Path, records: pl.LazyFrame, known: Split) -> dict[str, object]:
-    """Write the flows with their labels in the order of their start, a stretch at a time; return the files' names."""
+def _label(place: Path, records: pl.LazyFrame, known: Split, *, whole: bool) -> dict[str, object]:
+    """Write the flows with their labels in the order of their start, a stretch at a time; return the files' names.
+
+    `whole` is whether the split has seen every record, and not a sample of them.
+    """
     found = stretches(records)
     flows = records.filter(pl.col("log_status") == "OK")
     observers = vantage.observers(flows.filter(s.holds()) for s in found)
 
     def labels(stretch: Stretch) -> pl.LazyFrame:
         near = flows.filter(stretch.holds(EDGE))
-        there = known.over(near) if len(found) > 1 else known
+        there = known if whole and len(found) == 1 else known.over(near)
         marked = vantage.mark(there.label(near.with_row_index(_ROW)).filter(stretch.holds()), observers)
         return marked.sort("start", _ROW).drop(_ROW)
 

@@ -19,18 +19,24 @@ def find(source: str) -> list[Object]:
     object too: its reader says why. Raises `SourceError` where there is nothing, or the source may not be listed.
     """
     place = Path(source).expanduser()
-    if place.is_dir():
-        found = [o for path, name in _walk(str(place.resolve())) for o in _objects(path, name)]
-    elif place.exists():
-        found = _objects(str(place.resolve()), place.name)
-    else:
-        paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
-        files = [path for path in map(Path, paths) if not path.is_dir()]
-        found = [o for path in files for o in _objects(str(path.resolve()), path.as_posix())]
+    try:
+        found = _found(place)
+    except OSError as error:
+        raise SourceError(f"{source} cannot be reached: {error.strerror or error}") from None
     if not found:
         what = "is an empty folder" if place.is_dir() else "does not exist, and as a pattern it matches no file"
         raise SourceError(f"nothing to read: {source} {what}")
     return sorted(found, key=lambda o: o.name)
+
+
+def _found(place: Path) -> list[Object]:
+    if place.is_dir():
+        return [o for path, name in _walk(str(place.resolve())) for o in _objects(path, name)]
+    if place.exists():
+        return _objects(str(place.resolve()), place.name)
+    paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
+    files = [path for path in map(Path, paths) if not path.is_dir()]
+    return [o for path in files for o in _objects(str(path.resolve()), path.as_posix())]
 
 
 def _walk(folder: str) -> Iterator[tuple[str, str]]:
