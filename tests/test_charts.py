@@ -273,7 +273,7 @@ def test_sizes_name_the_clusters_and_shade_those_of_health_checks_only() -> None
     assert figure.title == "Health checks weigh 164–216 B towards their targets"
     named = {row["label"]: (row["left"], row["right"], row["check"]) for row in values(figure) if "check" in row}
     assert named == {
-        "port 80, no payload: health checks (97 % sure), 164–216 B": (163.5, 216.5, True),
+        "port 80, no payload: health-check (97 % sure), 164–216 B": (163.5, 216.5, True),
         "port 80, payload 736 B: service (90 % sure), 900 B": (899.5, 900.5, False),
     }
     assert all(label in figure.alt for label in named)

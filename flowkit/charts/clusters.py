@@ -10,6 +10,7 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.charts.figure import collected
+from flowkit.split.words import certain, span
 
 if TYPE_CHECKING:
     import altair as alt
@@ -18,7 +19,6 @@ LANE = 27
 """The height of a lane in pixels."""
 
 _MOST = 8
-_KINDS = {"health-check": "health checks", "service": "service", "uncertain": "uncertain"}
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,8 @@ def lanes(clusters: pl.LazyFrame | pl.DataFrame, placed: pl.DataFrame) -> list[L
 
 def _lane(row: dict[str, Any], low: int, high: int) -> Lane:
     middle = log(row["bytes_low"] * row["bytes_high"]) / 2 if row["bytes_low"] > 0 else log(low)
-    name, kind = words.name(row["cluster"]), _KINDS.get(row["kind"], words.name(row["kind"]))
-    said = f"{name}: {kind}{_sure(row)}, {span(row['bytes_low'], row['bytes_high'])} B"
+    said = f"{words.name(row['cluster'])}: {certain(row)}, {span(row['bytes_low'], row['bytes_high'])} B"
     return Lane(row["bytes_low"], row["bytes_high"], row["kind"], said, 2 * middle > log(low * high))
-
-
-def _sure(row: dict[str, Any]) -> str:
-    if str(row.get("reason", "")).startswith("decided by hand"):
-        return " (decided by hand)"
-    if row["kind"] == "uncertain":
-        return ""
-    sure = row["confidence"] if row["kind"] == "health-check" else 1 - row["confidence"]
-    return " (> 99 % sure)" if sure > 0.99 else f" ({words.percent(sure, 1)} sure)"
-
-
-def span(low: int, high: int) -> str:
-    """Return a range of bytes.
-
-    >>> span(152, 152), span(294, 1346)
-    ('152', '294–1,346')
-    """
-    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
 def drawn_lanes(found: list[Lane], rows: int, x: alt.X, above: float) -> list[alt.Chart]:

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.clusters import span
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
 from flowkit.charts.sizes import size_axis
 from flowkit.names import Names
+from flowkit.split.words import span
 
 _ROW = 96
 # A port with less than this share of the flows (one that was scanned, say) is counted and not drawn.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.clusters import LANE, Lane, drawn_lanes, lanes, span
+from flowkit.charts.clusters import LANE, Lane, drawn_lanes, lanes
 from flowkit.charts.figure import Figure, clock_of, collected, draw, nothing
 from flowkit.names import Names
+from flowkit.split.words import span
 
 if TYPE_CHECKING:
     import altair as alt

@@ -89,9 +89,27 @@ def byhand(row: dict[str, Any]) -> dict[str, Any]:
     """Return what a person's decision changes about a cluster: its kind, how sure it is, and the reason."""
     if row["decided"] is None:
         return {}
-    sure = row["confidence"] if row["kind"] != "service" else 1 - row["confidence"]
-    words = f"decided by hand; the evidence says {row['kind']} ({sure:.2f}): {row['reason']}"
+    words = f"decided by hand; the evidence says {certain(row)}: {row['reason']}"
     return {"kind": row["decided"], "confidence": CHANCE[row["decided"]], "reason": words}
+
+
+def certain(row: Mapping[str, Any]) -> str:
+    """Return the kind of a cluster and how sure it is of that kind: what is uncertain, and what a person decided, is.
+
+    >>> certain({"kind": "service", "confidence": 0.03})
+    'service (97 % sure)'
+    """
+    sure = _sure(row)
+    return f"{row['kind']} ({sure})" if sure else str(row["kind"])
+
+
+def _sure(row: Mapping[str, Any]) -> str:
+    if str(row.get("reason", "")).startswith("decided by hand"):
+        return "decided by hand"
+    if row["kind"] == "uncertain":
+        return ""
+    sure = row["confidence"] if row["kind"] == "health-check" else 1 - row["confidence"]
+    return "> 99 % sure" if sure > 0.99 else f"{sure:.0%} sure".replace("%", " %")
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -241,10 +259,7 @@ def _edge(row: dict[str, Any]) -> str:
 def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
     """Return the split as a terminal shows it."""
     lines = [edge]
-    lines += [
-        f"  {row['cluster']}: {row['kind']} ({row['confidence']:.2f}): {row['reason']}"
-        for row in families.head(8).to_dicts()
-    ]
+    lines += [f"  {row['cluster']}: {certain(row)}: {row['reason']}" for row in families.head(8).to_dicts()]
     if families.height > 8:
         lines.append(f"  and {families.height - 8} more in .clusters")
     lines += [f"  node {row['address']} ({row['known']}: {row['why']})" for row in nodes.to_dicts()]
@@ -253,11 +268,8 @@ def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
 
 def page(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
     """Return the split as a notebook shows it; every value is escaped."""
-    heads = ("cluster", "kind", "flows", "confidence", "reason")
-    rows = [
-        [row["cluster"], row["kind"], f"{row['flows']:,}", f"{row['confidence']:.2f}", row["reason"]]
-        for row in families.head(12).to_dicts()
-    ]
+    heads = ("cluster", "kind", "flows to targets", "reason")
+    rows = [[row["cluster"], certain(row), f"{row['flows']:,}", row["reason"]] for row in families.head(12).to_dicts()]
     listed = "".join(
         f"<li>{escape(row['address'])} ({escape(row['known'])}: {escape(row['why'])})</li>" for row in nodes.to_dicts()
     )
@@ -269,6 +281,7 @@ def page(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
 def _table(heads: tuple[str, ...], rows: list[list[str]]) -> str:
     if not rows:
         return ""
-    top = "".join(f"<th>{escape(head)}</th>" for head in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    left = ' style="text-align:left"'  # JupyterLab sets the words of a table to the right
+    top = "".join(f"<th{left}>{escape(head)}</th>" for head in heads)
+    body = "".join("<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

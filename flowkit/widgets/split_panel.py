@@ -11,6 +11,7 @@ import polars as pl
 
 from flowkit import charts, questions
 from flowkit.charts import Figure
+from flowkit.split.words import certain
 from flowkit.widgets.words import alert, status
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class SplitPanel:
 
 
 def _reason(row: dict[str, Any]) -> str:
-    flows = f"{row['flows']:,} connections"
+    flows = f"{certain(row)}; {row['flows']:,} flows to targets"
     return f'<div style="line-height:1.4">{html.escape(flows)}; {html.escape(row["reason"])}</div>'
 
 
