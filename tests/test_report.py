@@ -267,7 +267,9 @@ class TestPage:
         )
         (part,) = parts([{"output_type": "display_data", "data": {"text/html": html}}])
         assert part.body == (
-            '<table><tbody><tr><td class="number">7</td></tr></tbody></table><p class="note">see this</p><div>y</div>'
+            '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
+            '<table><tbody><tr><td class="number">7</td></tr></tbody></table></div>'
+            '<p class="note">see this</p><div>y</div>'
         )
 
     def test_widgets_and_standard_error_leave_nothing(self) -> None:
@@ -275,7 +277,7 @@ class TestPage:
         noise = {"output_type": "stream", "name": "stderr", "text": "/home/me/x.py:3: Warning"}
         assert parts([{"output_type": "display_data", "data": widget}, noise]) == []
 
-    def test_prints_are_folded_and_plain(self) -> None:
+    def test_prints_are_in_view_and_plain(self) -> None:
         (part,) = parts([{"output_type": "stream", "name": "stdout", "text": "\x1b[1m10 %\r\x1b[0m100 %\n"}])
         assert (part.kind, part.body) == ("printed", "100 %")
 

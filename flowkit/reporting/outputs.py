@@ -27,6 +27,7 @@ _ATTRIBUTES = {
 }
 _CLASSES = {"number", "note", "warning", "muted", "dataframe", "flowkit-case", "flowkit-findings"}
 _CODES = ("port", "protocol", "tcp_flags", "traffic_path", "version")
+_SHORT = re.compile(r"<td>(?=[^<]{1,24}</td>)")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
 
@@ -65,7 +66,6 @@ class Piece:
 
     kind: str
     body: str | Markup
-    wide: bool = False
 
 
 def parts(outputs: Iterable[Mapping[str, Any]]) -> list[Chart | Table | Piece]:
@@ -85,6 +85,28 @@ def tame(html: str) -> Markup:
     return Markup(  # noqa: S704
         nh3.clean(html, tags=set(_TAGS.split()), attributes=_ATTRIBUTES, allowed_classes=classes, link_rel=None)
     )
+
+
+def boxed(html: Markup) -> Markup:
+    """Return clean HTML with each table in a box of its own, so that a wide one scrolls and the words beside it stay.
+
+    A short value stays in one line.
+
+    >>> boxed(Markup("<p>a</p><table><tr><td>b</td></tr></table>"))
+    Markup('<p>a</p><div class="scroll" ...><table><tr><td class="whole">b</td></tr></table></div>')
+    """
+    box = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
+    marked = _SHORT.sub('<td class="whole">', str(html))
+    return Markup(marked.replace("<table", f"{box}<table").replace("</table>", "</table></div>"))  # noqa: S704
+
+
+def breakable(name: str) -> Markup:
+    """Return the name of a column, which may go on in the next line after an underscore.
+
+    >>> breakable("failed_in_a_<row>")
+    Markup('failed_<wbr>in_<wbr>a_<wbr>&lt;row&gt;')
+    """
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def plain(text: str) -> str:
@@ -137,11 +159,11 @@ def _shown(data: Mapping[str, Any]) -> Iterator[Chart | Table | Piece]:
     elif WIDGET in data:
         return
     elif "text/html" in data:
-        html = tame(data["text/html"])
+        html = boxed(tame(data["text/html"]))
         if html.strip():
-            yield Piece("html", html, wide="<table" in html)
+            yield Piece("html", html)
     elif "text/markdown" in data:
-        yield Piece("html", markdown(data["text/markdown"]), wide="\n|" in data["text/markdown"])
+        yield Piece("html", boxed(markdown(data["text/markdown"])))
     elif "image/png" in data:
         yield Piece("image", "data:image/png;base64," + re.sub(r"[^A-Za-z0-9+/=]", "", data["image/png"]))
     elif "text/plain" in data:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from flowkit.reporting.notebook import numbered
-from flowkit.reporting.outputs import parts, written
+from flowkit.reporting.outputs import breakable, parts, written
 from flowkit.reporting.prose import Prose
 from flowkit.reporting.vega import bundle
 
@@ -78,5 +78,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["written"] = written
+    environment.filters |= {"written": written, "breakable": breakable}
     return environment

@@ -216,12 +216,35 @@ def test_axe_finds_nothing_to_object_to(
     assert len(said["passes"]) > 30
 
 
-def test_a_table_wider_than_a_phone_says_so_and_only_there(open_page: Callable[..., Any], sample_page: Path) -> None:
+CUT_OFF = """[...document.querySelectorAll('.scroll')].filter(box => box.checkVisibility()
+    && box.scrollWidth > box.clientWidth + 1 && !box.previousElementSibling?.matches('.sideways:not([hidden])'))
+    .map(box => box.innerText)"""
+
+
+def test_on_a_phone_each_row_of_a_wide_table_is_a_block_and_nothing_is_out_of_view_unsaid(
+    open_page: Callable[..., Any], sample_page: Path
+) -> None:
     page = open_page(viewport={"width": 400, "height": 900}).page
     visit(page, sample_page.as_uri())
-    assert page.locator(".sideways:visible").first.inner_text().endswith("it scrolls sideways.")
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    page.wait_for_timeout(50)
+    assert page.evaluate(CUT_OFF) == []
+    first = "document.querySelector('.stacked tbody tr').cells"
+    named = page.evaluate(f"[...{first}].map(cell => getComputedStyle(cell, '::before').content)")
+    assert named[:2] == ['"target"', '"state"']
     page.set_viewport_size({"width": 2400, "height": 900})
-    page.wait_for_selector(".sideways", state="hidden")
+    page.wait_for_selector(".stacked", state="detached")
+
+
+def test_on_paper_no_table_is_cut_off_and_the_words_for_a_colleague_are_there(
+    open_page: Callable[..., Any], sample_page: Path
+) -> None:
+    page = open_page(viewport={"width": 680, "height": 980}).page
+    visit(page, sample_page.as_uri())
+    page.emulate_media(media="print")
+    over = "[...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right > innerWidth).length"
+    assert page.evaluate(over) == 0
+    assert "10.45.1.102:80 refused its health checks" in page.locator("pre.printed").inner_text()
 
 
 def test_a_log_full_of_markup_stays_text_all_the_way_to_the_page(blocked_page: Any, tmp_path: Path) -> None:

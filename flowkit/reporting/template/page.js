@@ -68,12 +68,24 @@
     document.documentElement.dataset.charts = "drawn";
   }
 
-  // A table that is wider than its place says so; what is folded away is looked at when it opens.
-  function hint(box) {
-    const wide = box.scrollWidth > box.clientWidth + 1;
+  // On a phone, a table that is wider than its place becomes a list: a block a row, each value behind its column's name.
+  const MOST_BLOCKS = 60;
+
+  function label(table) {
+    const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
+    const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
+    rows.forEach((row) => [...row.cells].forEach((cell, place) => (cell.dataset.column = names[place] ?? "")));
+    return names.length > 0 && rows.length <= MOST_BLOCKS;
+  }
+
+  // One that scrolls sideways instead says so; what is folded away is looked at when it opens.
+  function settle(box) {
+    box.classList.remove("stacked");
+    const wide = () => box.scrollWidth > box.clientWidth + 1;
+    if (box.clientWidth < 560 && wide() && label(box.querySelector("table"))) box.classList.add("stacked");
     const words = box.previousElementSibling;
-    if (words?.className === "sideways") words.hidden = !wide;
-    else if (wide) {
+    if (words?.className === "sideways") words.hidden = !wide();
+    else if (wide()) {
       const said = document.createElement("p");
       said.className = "sideways";
       said.textContent = "This table is wider than the page: it scrolls sideways.";
@@ -81,7 +93,7 @@
     }
   }
 
-  const hints = () => document.querySelectorAll(".scroll").forEach(hint);
+  const hints = () => document.querySelectorAll(".scroll").forEach(settle);
   addEventListener("toggle", hints, true);
 
   let waiting;
