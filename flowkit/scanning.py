@@ -24,7 +24,7 @@ from flowkit.formats import Batch, Format, Wanted
 from flowkit.formats.batch import Types
 from flowkit.schema import DEFAULT, columns, parse_fields
 from flowkit.sources import Object
-from flowkit.sources.objects import chunks
+from flowkit.sources.objects import chunks, document
 from flowkit.times import span
 
 SIP = 4 << 20
@@ -68,6 +68,9 @@ def look(objects: Sequence[Object], names: Sequence[str] | None) -> Plan:
     groups: dict[Format, list[Object]] = {}
     others: list[tuple[Object, str]] = []
     for o in objects:
+        if document(o.name):
+            others.append((o, "by its name it is a document for people"))
+            continue
         try:
             groups.setdefault(formats.detect(o.path, names), []).append(o)
         except (FormatError, SourceError) as error:
@@ -144,8 +147,7 @@ def _known(
     for run in coming:
         what = look(run, names)
         called.update({o.path: o.name for o in run})
-        if what.others:
-            _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
+        _warn_of(what.others)
         for form, group in what.groups:
             strange = [column for column in columns(form.names) if column not in known]
             if strange:
@@ -266,8 +268,8 @@ def scan(
     names = parse_fields(fields) if fields else None
     remote = sources.remote(source)
     what = _sampled(source, objects, names, session) if remote else plan(source, objects, fields)
-    if what.others and not remote:
-        _warn(f"{len(what.others):,} objects are no flow logs and were left alone")
+    if not remote:
+        _warn_of(what.others)
     unused = [(o, form) for form, group in what.groups for o in group if fields and form.own]
     if unused:
         _warn(f"the fields given are not those of {len(unused):,} objects: {unused[0][0].name} is {unused[0][1].words}")
@@ -304,6 +306,12 @@ def _told(batch: Batch, called: Mapping[str, str]) -> Batch:
             f"line {first['line']:,} of {name(first['object'])}: {first['reason']}"
         )
     return batch
+
+
+def _warn_of(others: Sequence[tuple[Object, str]]) -> None:
+    unread = [o for o, _ in others if not document(o.name)]
+    if unread:
+        _warn(f"{len(unread):,} objects are no flow logs and were left alone, such as {unread[0].name}")
 
 
 def _warn(sentence: str) -> None:

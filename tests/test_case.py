@@ -416,3 +416,21 @@ def test_copies_are_found_in_every_stretch(
     later = [FLOW.replace("17954499", f"1795{n}99") for n in range(4500, 4540)]
     case = fk.load(written("a.log", *later, *later[::2]), cache=cache_folder, duplicates="drop")
     assert (case.facts["copies"], case.facts["flows"]) == (20, 40)
+
+
+def test_what_lies_beside_the_logs_is_named_with_the_ledger_and_not_in_the_summary(
+    written: Writer, recwarn: pytest.WarningsRecorder
+) -> None:
+    folder = str(Path(written("a.log", HEADER, FLOW)).parent)
+    written("README.md", "# what happened")
+    written("labels.csv", "stamp,row,label")
+    written("b.log", "no log at all")
+    case = fk.load(folder, cache=False)
+    assert "left alone  README.md, labels.csv: no flow logs, case.ledger says why" in repr(case)
+    assert "2 objects, 2 lines" in repr(case)
+    said = str(fk.findings(case))
+    assert "README" not in said
+    assert "labels" not in said
+    assert "b.log: " in said
+    fk.scan(folder)
+    assert [str(w.message) for w in recwarn if "README" in str(w.message)] == []

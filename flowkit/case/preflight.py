@@ -131,7 +131,7 @@ def preflight(
 
     >>> from flowkit.sources import find
     >>> import flowkit as fk
-    >>> preflight("incident", find(fk.samples("incident"))).flows
+    >>> preflight("incident", find(fk.samples("incident") + "/AWSLogs")).flows
     (13768, 39337)
     """
     fresh = [o for o in objects if o.identity not in held]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flowkit.errors import SourceError
+from flowkit.sources.objects import called_log
 
 if TYPE_CHECKING:
     from flowkit.case.case import Case
@@ -51,6 +52,7 @@ def lines(case: Case) -> list[tuple[str, str]]:
         *(("delivery", line) for line in _delivery(case)),
         *(("copies", line) for line in copies(case)),
         *(("missing", line) for line in warnings(case.ledger)),
+        *(("left alone", line) for line in _aside(case.ledger)),
     ]
 
 
@@ -79,13 +81,15 @@ def read(ledger: pl.DataFrame) -> str:
     """
     total = ledger.select(pl.col("lines", *_COUNTS).sum()).row(0, named=True)
     counts = [f"{total[c]:,} {word}" for c, word in _COUNTS.items() if total[c] or c == "flows"]
-    return f"{_many(ledger.height, 'object')}, {_many(total['lines'], 'line')} = {' + '.join(counts)}"
+    objects = ledger.height - _others(ledger).height
+    return f"{_many(objects, 'object')}, {_many(total['lines'], 'line')} = {' + '.join(counts)}"
 
 
 def warnings(ledger: pl.DataFrame) -> list[str]:
-    """Return a sentence for whatever is missing: skipped, malformed or unreadable."""
+    """Return a sentence for whatever is missing: skipped, malformed or unreadable; not for what is no flow log."""
     total = ledger.select(pl.col("skipdata", "malformed").sum()).row(0, named=True)
-    noted = ledger.filter(pl.col("note") != "").select("object", "note").rows()
+    noted = ledger.filter(pl.col("note") != "").join(_others(ledger), on="object", how="anti")
+    noted = noted.select("object", "note").rows()
     said = []
     if total["skipdata"]:
         said.append(
@@ -95,6 +99,21 @@ def warnings(ledger: pl.DataFrame) -> list[str]:
         said.append(f"{_many(total['malformed'], 'malformed line')}: see case.quarantine")
     said += [f"{name}: {note}" for name, note in noted[:5]]
     return said + ([f"and {len(noted) - 5:,} more notes: see case.ledger"] if len(noted) > 5 else [])
+
+
+def _others(ledger: pl.DataFrame) -> pl.DataFrame:
+    """Return what lies beside the logs: it is none, and is not called one either."""
+    if "format" not in ledger.columns:
+        return ledger.clear()
+    return ledger.filter(format="not read").filter(~pl.col("object").map_elements(called_log, return_dtype=pl.Boolean))
+
+
+def _aside(ledger: pl.DataFrame) -> list[str]:
+    names = _others(ledger)["object"].to_list()
+    if not names:
+        return []
+    listed = ", ".join(names[:4]) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
+    return [f"{listed}: no flow log{'' if len(names) == 1 else 's'}, case.ledger says why"]
 
 
 def _balancer(case: Case) -> list[tuple[str, str]]:

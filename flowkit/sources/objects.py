@@ -41,6 +41,30 @@ class Object:
         return self.origin or f"{self.path}|{self.size}|{self.modified}"
 
 
+_LOGS = re.compile(r"(_vpcflowlogs_|\.(log|parquet)(\.(gz|gzip|zst|snappy))*$|^[^.]*(\.(gz|gzip))?$)", re.IGNORECASE)
+_DOCUMENTS = re.compile(
+    r"\.(md|rst|html?|pdf|png|jpe?g|svg|ipynb|py|toml|ya?ml)$|(^|/)(README|LICENSE)$", re.IGNORECASE
+)
+
+
+def called_log(name: str) -> bool:
+    """Return whether an object is called as logs are, so that what is wrong with it matters.
+
+    >>> [called_log(name) for name in ("a/1_vpcflowlogs_eu.csv", "b/eni.log.gz", "000000.gz", "a.csv.gz", "a.json")]
+    [True, True, True, False, False]
+    """
+    return bool(_LOGS.search(name.rpartition("/")[2]))
+
+
+def document(name: str) -> bool:
+    """Return whether an object lies beside the logs for people to read, by its name.
+
+    >>> [document(name) for name in ("incident/README.md", "incident.html", "export.csv", "events.json")]
+    [True, True, False, False]
+    """
+    return bool(_DOCUMENTS.search(name))
+
+
 def slot_of(name: str) -> datetime | None:
     """Return the five-minute slot in an object's name, None where it has none.
 
