@@ -88,8 +88,8 @@ def read(ledger: pl.DataFrame) -> str:
 def warnings(ledger: pl.DataFrame) -> list[str]:
     """Return a sentence for whatever is missing: skipped, malformed or unreadable; not for what is no flow log."""
     total = ledger.select(pl.col("skipdata", "malformed").sum()).row(0, named=True)
-    noted = ledger.filter(pl.col("note") != "").join(_others(ledger), on="object", how="anti")
-    noted = noted.select("object", "note").rows()
+    logs = ledger.join(_others(ledger), on="object", how="anti", maintain_order="left")
+    noted = logs.filter(pl.col("note") != "").select("object", "note").rows()
     said = []
     if total["skipdata"]:
         said.append(
