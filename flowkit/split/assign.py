@@ -47,9 +47,8 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     accepted = found.filter(pl.col("chance") >= DOUBT)
     units = reduced.units.drop("n").join(_units(accepted), on="unit").join(reduced.windows, on="interface_id")
     facts = units.select(
-        "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed",
-        grain=pl.when(pl.col("grain") > 1).then("whole").otherwise(1),
-    )  # fmt: skip
+        "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed", "grain"
+    )
     rows = reduced.hist.join(_roles(reduced.hist, units, accepted, found), on=SHAPE).join(facts, on="unit")
     rows = rows.with_columns(slot=pl.col("bin") // pl.col("grain"))
     rows = rows.with_columns(came=(pl.col("n") * pl.col("times")).filter("main").sum().over(SEEN))
@@ -82,7 +81,7 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
     rough = pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1))
     return accepted.group_by("unit").agg(
         pl.col("h").first(),
-        pl.col("grain").max(),
+        pl.col("grain").sort_by(pace, "grain").last(),
         pace=pace.sum(),
         alone=pl.col("single").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),

@@ -20,6 +20,10 @@ RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
 LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
 
+# Windows that are looked at together, by their width (s), up to ten minutes: two of the slowest checks (300 s) at least.
+COARSER = pl.DataFrame({"width": [30, 30, 30, 60, 60], "grain": [2, 4, 20, 2, 10]})
+# What comes this seldom in a window is counted in several together, so that a few ticks make a count.
+SLOW, A_FEW = 0.6, (1.5, 6)
 # Counts this even have nothing mixed into them: the variance of one stray connection in thirty ticks.
 CLEAN = 0.03
 
@@ -51,7 +55,7 @@ def families(
     """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check."""
     facts = what.facts.join(reduced.windows, on="interface_id")
     hits = beats.join(what.members.drop("n"), on=SHAPE)
-    counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "whole"), on="unit"))
+    counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "width", "whole"), on="unit"))
     found = found.join(what.ranges, on="range").join(facts, on="unit")
     found = found.with_columns(pl.col("width") * pl.col("grain"))
     found = _chosen(_purity(found, what))
@@ -65,21 +69,26 @@ def families(
 
 
 def _best_grain(hits: pl.DataFrame, ranges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return counts and evenness, each range's in windows cut as finely as serves it best.
+    """Return counts by single window, and each range's evenness in windows cut as serves it best (`grain` of them).
 
     Where flows have their own times, half windows show the beat of single checks better; a record that holds several
-    has only its whole window.
+    has only its whole window. A checker that comes less than once a window is even in several windows together.
     """
     counts = hits.group_by("range", "block", "bin").agg((pl.col("n").cast(pl.Int64) * pl.col("times")).sum())
-    wide = counts.join(ranges.filter(pl.col("whole") > 1).select("range", "whole"), on="range")
-    wide = wide.with_columns(pl.col("bin") // pl.col("whole"), grain="whole")
-    wide = wide.group_by("range", "grain", "block", "bin").agg(pl.col("n").sum())
-    both = pl.concat([counts.with_columns(grain=pl.lit(1, pl.Int64)), wide], how="diagonal")
-    tests = evenness(both, ["range", "grain"])
+    tests = evenness(counts.with_columns(grain=pl.lit(1, pl.Int64)), ["range", "grain"])
+    over = counts.group_by("range", "block").agg(pl.col("n").sum(), span=pl.col("bin").max() - pl.col("bin").min() + 1)
+    pace = over.group_by("range").agg(pace=pl.col("n").sum() / pl.col("span").sum())
+    grains = ranges.join(pace, on="range").join(COARSER, on="width")
+    whole = (pl.col("grain") == pl.col("whole")) & (pl.col("grain") > 1)
+    several = (pl.col("pace") * pl.col("whole") < SLOW) & (pl.col("pace") * pl.col("grain")).is_between(*A_FEW)
+    grains = grains.filter(whole | several)
+    wide = counts.join(grains.select("range", "grain"), on="range")
+    wide = wide.with_columns(pl.col("bin") // pl.col("grain")).group_by("range", "grain", "block", "bin")
+    tests = pl.concat([tests, evenness(wide.agg(pl.col("n").sum()), ["range", "grain"])])
     # Choosing the better of two is two tries.
     tests = tests.with_columns(pl.col("logp") + pl.len().over("range").cast(pl.Float64).log10())
     best = tests.sort(pl.col("logp").round(6), "grain", "range").unique("range", keep="first", maintain_order=True)
-    return both.join(best.select("range", "grain"), on=["range", "grain"]).drop("grain"), best
+    return counts, best
 
 
 def _vantage(reduced: Reduced) -> pl.DataFrame:
@@ -211,7 +220,9 @@ def _company(found: pl.DataFrame) -> pl.DataFrame:
 
 def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     """Add `shared`: the unevenness of all targets' series together over the sum of each one's; 0 for one clock."""
-    picked = counts.join(found.select("range", *LIKE), on="range")
+    grain = pl.col("grain").max().over(LIKE)
+    picked = counts.join(found.select("range", *LIKE, grain=grain), on="range")
+    picked = picked.with_columns(pl.col("bin") // pl.col("grain"))
     whole = picked.group_by(*LIKE, "block", "bin").agg(pl.col("n").sum())
     union = evenness(whole, LIKE)
     parts = found.group_by(LIKE).agg(feet=pl.len(), each=(pl.col("apart") / pl.col("pairs").clip(1)).sum())

@@ -35,8 +35,9 @@ SCAN_PORTS = 8
 BITS = 64
 # Two ends in one bucket do no harm but where both are servers of few: four million are seldom so.
 ENDS = 2**22
-# Windows of a pair that are looked at for a beat at most, and how many of them in a row.
-MOST_WINDOWS, BLOCK = 256, 32
+# Windows of a pair that are looked at for a beat at most, and how many of them in a row: an hour of 30 s windows, which
+# is twelve of the slowest checks. Of a pair with few connections a window all are looked at.
+MOST_WINDOWS, BLOCK = 256, 128
 
 # Who opens connections (cl), to whom (sv), on which server port (sp).
 UNIT = ["cl", "sv", "sp"]
@@ -105,6 +106,7 @@ def follow(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> pl.Da
     and the last window of an interface are cut off, and left out.
     """
     every = ((pl.col("last") - pl.col("first") + 1) / MOST_WINDOWS).ceil().cast(pl.Int64)
+    every = pl.when(pl.col("n") > 4 * MOST_WINDOWS).then(every).otherwise(1)
     units = reduced.units.select("unit", "interface_id", of=every).join(_edges(reduced.windows), on="interface_id")
     wanted = _keyed(shapes).join(units.drop("interface_id"), on="unit")
     block = pl.when(pl.col("of") > 1).then(pl.col("bin") // BLOCK).otherwise(0)
