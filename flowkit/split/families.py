@@ -10,12 +10,13 @@ from typing import Any
 import polars as pl
 
 from flowkit.knowledge import Knowledge
-from flowkit.split.beat import candidates, cleaned, evenness, within
+from flowkit.split.beat import HEADERS_V4, HEADERS_V6, candidates, cleaned, evenness, within
 from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
 from flowkit.split.told import agreed, fields_of
 
+HEADERS_TS = [HEADERS_V4[0], HEADERS_V6[0]]
 RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
 LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
@@ -115,8 +116,7 @@ def _shape(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
         bytes_high=pl.col("bytes").max(),
     )
     out = found.join(shape, on=RANGE)
-    # A SYN carries eight bytes of options more than a segment with timestamps, twelve more than one without.
-    options = pl.when(pl.col("h").is_in([52, 72])).then(8).otherwise(12)
+    options = _options(pl.col("h"))
     x = pl.col("usual_bytes") - pl.col("h") * pl.col("usual_packets")
     bare = (x <= options) | (x == options * pl.col("usual_packets"))
     low, high = ((pl.col(end) - options).clip(0) for end in ("lo", "hi"))
@@ -242,10 +242,9 @@ def _passed_on(found: pl.DataFrame, what: Tried, served: pl.DataFrame) -> pl.Dat
     back = sent.group_by("cl", "h", "x").agg(back=pl.col("n").cast(pl.Int64).sum())
     served = served.group_by("sv", "packets", "bytes").agg(pl.col("n").max())
     front = back.select("cl", "h").unique().join(served, left_on="cl", right_on="sv")
+    passes = _passes(back, front)
     x = pl.col("bytes") - pl.col("h") * pl.col("packets")
     front = front.group_by("cl", "h", x=x).agg(front=pl.col("n").sum())
-    met = back.join(front, on=["cl", "h", "x"], how="left").with_columns(pl.col("front").fill_null(0))
-    passes = met.group_by("cl").agg(passes=pl.min_horizontal("back", "front").sum() / pl.col("back").sum())
     size = ["cl", "sp", "lo", "hi"]
     inside = found.select(*size, "h").unique().join(front, on=["cl", "h"]).filter(pl.col("x").is_between("lo", "hi"))
     fed = found.group_by(LIKE).agg(fed=pl.col("held").cast(pl.Int64).sum(), rough=pl.col("F").mean())
@@ -259,8 +258,34 @@ def _passed_on(found: pl.DataFrame, what: Tried, served: pl.DataFrame) -> pl.Dat
     return out.with_columns(pl.col("passes").fill_null(0))
 
 
+def _passes(back: pl.DataFrame, front: pl.DataFrame) -> pl.DataFrame:
+    """Return by source (cl) the share of what it sends that came in at its front.
+
+    Data is compared, as one side may have TCP timestamps and the other not, or offer them in vain.
+    """
+    packets, wide = pl.col("packets"), pl.when(pl.col("h").is_in([40, 52])).then(0).otherwise(20)
+    readings = [
+        front.select("cl", "n", data=pl.col("bytes") - (h + wide) * packets - options, reading=pl.lit(i))
+        for i, (h, options) in enumerate(((52, 8), (40, 12), (40, 20)))
+    ]
+    came = pl.concat(readings).group_by("cl", "reading", "data").agg(came=pl.col("n").cast(pl.Int64).sum())
+    came = came.group_by("cl", "data").agg(pl.col("came").max())
+    sent = back.group_by("cl", data=pl.col("x") - _options(pl.col("h"))).agg(pl.col("back").sum())
+    met = sent.join(came, on=["cl", "data"], how="left").with_columns(pl.col("came").fill_null(0))
+    return met.group_by("cl").agg(passes=pl.min_horizontal("back", "came").sum() / pl.col("back").sum())
+
+
+def _options(h: pl.Expr) -> pl.Expr:
+    """Return what a SYN's options weigh more than those of a segment: eight bytes with timestamps, twelve without."""
+    return pl.when(h.is_in(HEADERS_TS)).then(8).otherwise(12)
+
+
 def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str]) -> pl.DataFrame:
-    """Add what is known of the source: `given`, `logged` as a balancer's, `instance`, `inside` the logged network."""
+    """Add what is known of the source.
+
+    That is whether it is `given`, `logged` as a balancer's, an `instance`, `inside` the logged network; and its `home`,
+    the interface whose own address it is, or null where that is not logged.
+    """
     ends = [reduced.units.select("interface_id", addr=end) for end in ("cl", "sv")]
     numbers = pl.concat(ends).unique().with_columns(interface=name("interface_id"), address=name("addr"))
     weight = numbers.join(reduced.homes, on=["interface", "address"])
@@ -269,7 +294,9 @@ def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str]) -> pl.Dat
     homes = ranked.group_by("interface_id", family, maintain_order=True).first()
     homes = homes.join(reduced.marks, on="interface_id", how="left")
     nets = {_network(address) for address in homes["addr"]}
-    home = homes.group_by(cl="addr").agg(pl.col("instance", "typed").any(), logged=pl.col("balancer").any())
+    home = homes.group_by(cl="addr").agg(
+        pl.col("instance", "typed").any(), logged=pl.col("balancer").any(), home=pl.col("interface_id").first()
+    )
     given = sorted(lb or [])
     out = found.join(home, on="cl", how="left").with_columns(pl.col("logged", "typed", "instance").fill_null(False))
     inside = [address for address in out["cl"].unique() if _network(address) in nets]

@@ -24,6 +24,9 @@ UNEVEN = 0.8
 TICKS, TOO_MANY_TICKS = 1.5, 4.0
 # Neither even nor alone with its pair and seen from two sources: nothing makes it a check, whatever else is so.
 AIMLESS, STEADY = -6.0, 0.2
+# Alone with its pair it may still be service of one size, unless the interface of a source is logged and shows that
+# nobody sent it in: the records cannot tell, whatever else is so (log-odds of an even chance).
+BLIND = 0.0
 # A checker checks all the targets of a port alike.
 COVERED, HALF = 1.8, 0.25
 # Connecting and closing without data is what TCP checks do, and few services.
@@ -75,8 +78,13 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         .then(((APART - pl.col("shared")) / (APART - TOGETHER)).clip(0, 1))
         .otherwise(0.0),
     )
-    found = found.with_columns(stranger=_stranger())
-    return found.with_columns(score=PRIOR + pl.sum_horizontal(_parts()))
+    found = found.with_columns(
+        stranger=_stranger(),
+        blind=_blind(),
+        idle=_idle(),
+    )
+    score = PRIOR + pl.sum_horizontal(_parts())
+    return found.with_columns(score=pl.when(pl.col("blind") | pl.col("idle")).then(pl.min_horizontal(score, pl.lit(BLIND))).otherwise(score))
 
 
 def _even() -> pl.Expr:
@@ -93,6 +101,20 @@ def _stranger() -> pl.Expr:
     known = pl.col("given") | pl.col("logged") | pl.col("visible") | (pl.col("sources") > 1)
     alike = (pl.col("even") >= KNOWN_EVEN) & (pl.col("sources") > 1)
     return alike.any().over("sp") & ~known.any().over("cl")
+
+
+def _blind() -> pl.Expr:
+    """Whether only being alone with its pair speaks for it, and no interface of a source that does so is logged."""
+    alone = pl.col("single") & (pl.col("even") < STEADY) & (pl.col("sources") > 1)
+    return alone & ~(alone & pl.col("home").is_not_null()).any().over("sp")
+
+
+def _idle() -> pl.Expr:
+    """Whether it does as the load balancer's nodes do, which pass clients' data on, and passes none on itself."""
+    alike = (pl.col("even") >= KNOWN_EVEN) & (pl.col("sources") > 1)
+    proven = pl.col("given") | pl.col("logged") | (pl.col("visible") & (pl.col("told") < OWN_SHARE))
+    mine = proven.any().over(pl.coalesce("home", "cl"))
+    return alike & ~mine & (alike & proven).any().over("sp")
 
 
 def _clocklike(variance: pl.Expr) -> pl.Expr:
