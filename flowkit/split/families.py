@@ -21,7 +21,7 @@ RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
 LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
 
-# Windows that are looked at together, by their width (s), up to ten minutes: two of the slowest checks (300 s) at least.
+# Windows that are looked at together, by their width (s), up to ten minutes: two of the slowest checks (300 s).
 COARSER = pl.DataFrame({"width": [30, 30, 30, 60, 60], "grain": [2, 4, 20, 2, 10]})
 # What comes this seldom in a window is counted in several together, so that a few ticks make a count.
 SLOW, A_FEW = 0.6, (1.5, 6)
@@ -84,8 +84,9 @@ def _best_grain(hits: pl.DataFrame, ranges: pl.DataFrame) -> tuple[pl.DataFrame,
     several = (pl.col("pace") * pl.col("whole") < SLOW) & (pl.col("pace") * pl.col("grain")).is_between(*A_FEW)
     grains = grains.filter(whole | several)
     wide = counts.join(grains.select("range", "grain"), on="range")
-    wide = wide.with_columns(pl.col("bin") // pl.col("grain")).group_by("range", "grain", "block", "bin")
-    tests = pl.concat([tests, evenness(wide.agg(pl.col("n").sum()), ["range", "grain"])])
+    wide = wide.with_columns(pl.col("bin") // pl.col("grain"))
+    wide = wide.group_by("range", "grain", "block", "bin").agg(pl.col("n").sum())
+    tests = pl.concat([tests, evenness(wide, ["range", "grain"])])
     # Choosing the better of two is two tries.
     tests = tests.with_columns(pl.col("logp") + pl.len().over("range").cast(pl.Float64).log10())
     best = tests.sort(pl.col("logp").round(6), "grain", "range").unique("range", keep="first", maintain_order=True)

@@ -11,6 +11,9 @@ FEW = 1_000
 # Where half of the records are this short (s), times are the flows' own and not their windows'.
 OWN = 10
 
+# Two flow logs of one interface each have a good part of its records; a window of 600 s on a busy one is nearly full.
+TEN_MINUTES, EACH, MOST = 400, 0.1, 0.9
+
 SCHEMA = {
     "interface_id": pl.String, "width": pl.Int64, "phase": pl.Int64, "whole": pl.Int64,
     "opened": pl.Int64, "closed": pl.Int64,
@@ -27,6 +30,17 @@ def of_records(tcp: pl.LazyFrame, told: dict[str, pl.Expr]) -> pl.LazyFrame:
     return each.group_by("interface_id", "mark", "length").agg(
         pl.col(*told).any(), n=pl.len(), opened=pl.col("start").min(), closed=pl.col("end").max()
     )
+
+
+def doubled_of(lengths: pl.DataFrame) -> tuple[str, ...]:
+    """Return the interfaces that have records of a minute and of ten, and next to none between: two flow logs' own."""
+    short, long = pl.col("length") <= MINUTE, pl.col("length") > TEN_MINUTES
+    shares = lengths.group_by("interface_id").agg(
+        short=pl.col("n").filter(short).sum() / pl.col("n").sum(),
+        long=pl.col("n").filter(long).sum() / pl.col("n").sum(),
+    )
+    both = shares.filter(pl.min_horizontal("short", "long") > EACH, pl.col("short") + pl.col("long") > MOST)
+    return tuple(both["interface_id"].sort())
 
 
 def windows(lengths: pl.DataFrame) -> pl.DataFrame:

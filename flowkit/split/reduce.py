@@ -7,12 +7,13 @@ sizes by window: those that may be a check's, to see their beat, and those of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from flowkit.split.keys import name, number
-from flowkit.split.lengths import of_records
+from flowkit.split.lengths import MINUTE, doubled_of, of_records
 from flowkit.split.lengths import windows as windows_of
 
 # A check is a handful of packets. Several in one record (a source port that comes back, 600 s windows) stay far below
@@ -39,6 +40,10 @@ ENDS = 2**22
 # is twelve of the slowest checks. Of a pair with few connections a window all are looked at.
 MOST_WINDOWS, BLOCK = 256, 128
 
+# So many connections are one looked at for second copies; where more than one record in a hundred of them has one, some
+# files were read twice, or two flow logs tell of the same interfaces.
+SAMPLED, REPEATS = 32, 0.01
+
 # Who opens connections (cl), to whom (sv), on which server port (sp).
 UNIT = ["cl", "sv", "sp"]
 # What makes a record one that can be part of a check at all, by field: TCP, let through.
@@ -63,6 +68,12 @@ class Reduced:
     units: pl.DataFrame  # unit, pair, interface_id, cl, sv, sp, reply, n, first, last: pairs that meet often
     sizes: pl.DataFrame  # unit, packets, bytes, n: what they sent
     hist: pl.DataFrame  # unit, packets, bytes, bin, n, ports: sizes of the families found, and their broken forms
+    twice: pl.DataFrame  # interface_id, slow: where records are there twice; slow: by minutes and by ten minutes
+
+    @property
+    def doubled(self) -> tuple[str, ...]:
+        """The interfaces that one flow log tells of by the minute, and another by ten."""
+        return tuple(self.twice.filter("slow")["interface_id"])
 
 
 def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Reduced:
@@ -73,7 +84,12 @@ def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Re
     tcp = _tcp(flows)
     # One after the other: collected together, the records that one of them is late to take pile up in memory.
     told = _told(tcp.collect_schema().names())
-    lengths, ends, scans, pairs = map(_collect, (of_records(tcp, told), _ends(tcp), _scans(tcp), _pairs(tcp)))
+    lengths, repeats = _collect(of_records(tcp, told)), _repeats(tcp)
+    doubled = doubled_of(lengths) if repeats else ()
+    if doubled:
+        tcp = apart(tcp, doubled)
+        lengths = _collect(of_records(tcp, told))
+    ends, scans, pairs = map(_collect, (_ends(tcp), _scans(tcp), _pairs(tcp)))
     marks = lengths.group_by("interface_id").agg(pl.col(*told).any()).sort("interface_id")
     cut, often = _windows(lengths, windows), _often(pairs)
     roles = oriented(tcp, cut, ends, often)
@@ -81,7 +97,34 @@ def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Re
         roles = roles.join(scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
     sent = _collect(_sent(roles))
     sizes = sent.drop_nulls("packets").select(*SHAPE, "n")
-    return Reduced(cut, marks, ends, scans, _homes(pairs), _units(sent, pairs), sizes, sizes.clear())
+    tables = (cut, marks, ends, scans, _homes(pairs), _units(sent, pairs), sizes, sizes.clear())
+    twice = marks.select("interface_id", slow=pl.col("interface_id").is_in(list(doubled)))
+    return Reduced(*tables, twice if repeats else twice.clear())
+
+
+def apart(flows: pl.LazyFrame, doubled: Sequence[str]) -> pl.LazyFrame:
+    """Return the flows with what a slower flow log tells of these interfaces as if it were of others."""
+    slow = pl.col("interface_id").is_in(list(doubled)) & (_seconds("end") - _seconds("start") > MINUTE)
+    other = pl.format("{} by ten minutes", pl.col("interface_id").cast(pl.String))
+    return flows.with_columns(interface_id=pl.when(slow).then(other).otherwise(pl.col("interface_id").cast(pl.String)))
+
+
+def _repeats(tcp: pl.LazyFrame) -> bool:
+    """Return whether records are there twice, judging by one connection in `SAMPLED`.
+
+    Those of a connection follow each other in time; copies, and what another flow log tells of it, lie over each other.
+    """
+    some = tcp.filter((pl.col("srcport") + pl.col("dstport")).hash(3) % SAMPLED == 0)
+    start, end = map(_seconds, ("start", "end"))
+    tuples = number(name("interface_id"), name("srcaddr"), name("dstaddr"), "srcport", "dstport")
+    each = some.select(connection=tuples, start=start, end=end, long=end - start).group_by("connection")
+    span = each.agg(
+        n=pl.len(), first=pl.col("start").min(), late=pl.col("start").max(), early=pl.col("end").min(),
+        last=pl.col("end").max(), long=pl.col("long").sum(),
+    )  # fmt: skip
+    same = (pl.col("first") == pl.col("late")) & (pl.col("early") == pl.col("last"))
+    over = same | (pl.col("long") > pl.col("last") - pl.col("first"))
+    return (_collect(span.select(((pl.col("n") > 1) & over).mean())).item() or 0) > REPEATS
 
 
 def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
@@ -112,6 +155,9 @@ def follow(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> pl.Da
     block = pl.when(pl.col("of") > 1).then(pl.col("bin") // BLOCK).otherwise(0)
     rows = _chosen(flows, reduced, wanted).with_columns(block=block)
     rows = rows.filter(pl.col("bin").is_between("oldest", "newest", closed="none"), pl.col("block") % pl.col("of") == 0)
+    if reduced.twice.height:
+        # A connection has one record a window on an interface, whoever tells it again.
+        rows = rows.unique(["shape", "bin", "clport"])
     told = told_by(rows.collect_schema().names())
     ports = {"port": pl.col("clport").min(), "last_port": pl.col("clport").max()}
     sums = [pl.col(field).sum() for field in told]
@@ -144,8 +190,10 @@ def _edges(windows: pl.DataFrame) -> pl.DataFrame:
 def record(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> Reduced:
     """Return the tables with `hist`, the connections of these shapes in every window: one pass over the records."""
     wanted = _keyed(shapes)
-    counts = _chosen(flows, reduced, wanted).group_by("shape", "bin").agg(pl.len().alias("n"), ports=pl.col("clport"))
-    hist = counts.collect(engine="streaming").join(wanted, on="shape")
+    counts = _collect(_chosen(flows, reduced, wanted).group_by("shape", "bin").agg(ports=pl.col("clport")))
+    if reduced.twice.height:
+        counts = counts.with_columns(pl.col("ports").list.unique())
+    hist = counts.join(wanted, on="shape").with_columns(n=pl.col("ports").list.len())
     return replace(reduced, hist=hist.select(*SHAPE, "bin", "n", "ports"))
 
 
@@ -159,14 +207,16 @@ def _chosen(flows: pl.LazyFrame, reduced: Reduced, wanted: pl.DataFrame) -> pl.L
     # Most records are none of the wanted sizes: they go before anything is worked out of them.
     bounds = {size: (wanted[size].min(), wanted[size].max()) for size in ("packets", "bytes")}
     near = [pl.col(size).is_between(pl.lit(low), pl.lit(high)) for size, (low, high) in bounds.items()]
-    roles = oriented(_tcp(flows).filter(*near), reduced.windows, reduced.ends, pairs)
+    roles = oriented(_tcp(flows, reduced.doubled).filter(*near), reduced.windows, reduced.ends, pairs)
     return roles.with_columns(shape=number(*SHAPE)).join(wanted.drop(SHAPE).lazy(), on="shape")
 
 
 def served(flows: pl.LazyFrame, reduced: Reduced, addresses: pl.Series) -> pl.DataFrame:
     """Return what these addresses were sent, by interface and size: one pass over the records."""
     known = pl.DataFrame({"sv": addresses.unique()}).with_columns(_sv=name("sv"))
-    tcp = _tcp(flows).join(known.lazy().select("_sv"), left_on=name("dstaddr"), right_on="_sv", how="semi")
+    tcp = _tcp(flows, reduced.doubled).join(
+        known.lazy().select("_sv"), left_on=name("dstaddr"), right_on="_sv", how="semi"
+    )
     roles = oriented(tcp, reduced.windows, reduced.ends).filter(~pl.col("reply") & small())
     if reduced.scans.height:
         roles = roles.join(reduced.scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
@@ -186,8 +236,8 @@ def usable() -> pl.Expr:
     return pl.all_horizontal(TESTS.values())
 
 
-def _tcp(flows: pl.LazyFrame) -> pl.LazyFrame:
-    flows = completed(flows)
+def _tcp(flows: pl.LazyFrame, doubled: Sequence[str] = ()) -> pl.LazyFrame:
+    flows = apart(completed(flows), doubled) if doubled else completed(flows)
     names = [field for field in (*NEEDED, "interface_id", *HELPFUL) if field in flows.collect_schema().names()]
     return flows.filter(usable()).select(names)
 

@@ -84,7 +84,9 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         idle=_idle(),
     )
     score = PRIOR + pl.sum_horizontal(_parts())
-    return found.with_columns(score=pl.when(pl.col("blind") | pl.col("idle")).then(pl.min_horizontal(score, pl.lit(BLIND))).otherwise(score))
+    return found.with_columns(
+        score=pl.when(pl.col("blind") | pl.col("idle")).then(pl.min_horizontal(score, pl.lit(BLIND))).otherwise(score)
+    )
 
 
 def _even() -> pl.Expr:

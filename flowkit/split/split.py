@@ -18,6 +18,7 @@ from flowkit.split.reduce import (
     SHAPE,
     TESTS,
     Reduced,
+    apart,
     completed,
     follow,
     oriented,
@@ -176,7 +177,12 @@ class Split:
             known = {name: expr for name, expr in TESTS.items() if name in names}
             counts = pl.all_horizontal(pl.lit(value=True), *known.values()).fill_null(value=False)
             return _kinds(flows.with_columns(_counts=counts, _chance=pl.lit(0.0)), names)
-        roles = oriented(completed(flows), self.reduced.windows, self.reduced.ends)
+        flows = completed(flows)
+        if self.reduced.doubled:
+            flows = apart(flows.with_columns(_home="interface_id"), self.reduced.doubled)
+        roles = oriented(flows, self.reduced.windows, self.reduced.ends)
+        if self.reduced.doubled:
+            roles = roles.with_columns(interface_id="_home")
         counts = usable()
         if self.reduced.scans.height:
             counts &= ~scanning().is_in(self.reduced.scans["scan"].implode())

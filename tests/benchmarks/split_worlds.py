@@ -1,9 +1,9 @@
 """Judge the split on traffic unlike the captures: `python tests/benchmarks/split_worlds.py [--only TEXT] [--words]`.
 
-Each world is a small made-up network with truth labels: its checkers, its clients, how AWS cuts its records, and what is
-odd about it. The table shows for each how many checks were found (R) and how much of what was called one is one (P),
-twice: with the load balancer's addresses not given, and given. Everything is drawn from a seed, so that it is the same
-every time. Sizes are those of real programs (packets and bytes at the IP layer, TCP timestamps on).
+Each world is a small made-up network with truth labels: its checkers, its clients, how AWS cuts its records, and what
+is odd about it. The table shows for each how many checks were found (R) and how much of what was called one is one
+(P), twice: with the load balancer's addresses not given, and given. Everything is drawn from a seed, so that it is the
+same every time. Sizes are those of real programs (packets and bytes at the IP layer, TCP timestamps on).
 """
 
 from __future__ import annotations
@@ -83,13 +83,15 @@ class Book:
         wanted = {"all": True, "targets": False, "nodes": False}[self.world.logged]
         for end in ends:
             node, target = end in self.world.nodes(), end in self.world.places()
-            if (wanted and (node or target)) or (self.world.logged == ("nodes" if node else "targets" if target else "")):
+            if (wanted and (node or target)) or (
+                self.world.logged == ("nodes" if node else "targets" if target else "")
+            ):
                 yield end
 
     def add(self, at: float, client: tuple[str, int], server: tuple[str, int], sizes: Sizes, label: str) -> None:
         """Count one connection, or one burst of a long one."""
         for home in self.homes(client[0], server[0]):
-            width = {"aws": 30, "own60": 60, "own600": 600, "shared60": 60}[self.world.cut]
+            width = {"aws": 30, "own60": 60, "own600": 600, "shared60": 60, "shared600": 600}[self.world.cut]
             window = int(at - sum(home.encode()) * 7 % width) // width
             for one, other, packets, size in ((client, server, *sizes[:2]), (server, client, *sizes[2:])):
                 if packets:
@@ -127,8 +129,8 @@ def made(world: World, seed: int = 1) -> pl.DataFrame:
         flows = pl.concat([flows, flows])
     if world.copies == "half":
         flows = pl.concat([flows, flows.filter(pl.col("start") < flows["start"].median())])
-    if world.copies == "two logs":
-        flows = pl.concat([flows, made(replace(world, copies="", cut="own600" if world.cut == "own60" else "shared60"), seed)])
+    if world.copies in ("own600", "shared60", "shared600"):
+        flows = pl.concat([flows, made(replace(world, copies="", cut=world.copies), seed)])
     return flows.sort("start", "interface_id", "srcport")
 
 
@@ -195,12 +197,12 @@ def through(book: Book, chance: random.Random, at: float, client: tuple[str, int
     book.add(at, out, (target, world.port), sizes, "svc")
 
 
-def clock(book: Book, chance: random.Random, client: str, every: float, sizes: Sizes, label: str = "mon") -> None:
+def clock(book: Book, chance: random.Random, client: str, every: float, sizes: Sizes) -> None:
     """A monitor that is not the load balancer's: straight to every target."""
     for target in book.world.places():
         at = chance.uniform(0, every)
         while at < book.world.minutes * 60:
-            book.add(at, (client, chance.randrange(32_768, 61_000)), (target, book.world.port), sizes, label)
+            book.add(at, (client, chance.randrange(32_768, 61_000)), (target, book.world.port), sizes, "mon")
             at += every + chance.uniform(-0.05, 0.05)
 
 
@@ -242,6 +244,13 @@ def scan(book: Book, chance: random.Random) -> None:
             book.add(100 + port / 10, ("198.51.100.66", 55_555), (target, port), REFUSED, "noise")
 
 
+def nat(book: Book, chance: random.Random) -> None:
+    """A pool of clients behind one address, all asking for the same page."""
+    for _ in range(int(book.world.minutes * 60)):
+        client = ("198.51.100.9", chance.randrange(1_024, 65_000))
+        through(book, chance, chance.uniform(0, book.world.minutes * 60), client, (5, 365, 5, 517))
+
+
 ODD = {
     "dead": lambda book, chance: None, "refuses": lambda book, chance: None, "outage": lambda book, chance: None,
     "fails open": lambda book, chance: None,
@@ -249,10 +258,7 @@ ODD = {
     "outside monitor": lambda book, chance: clock(book, chance, "172.31.9.9", 30, (5, 393, 5, 514)),
     "monitor like a check": lambda book, chance: clock(book, chance, "10.7.0.60", book.world.every, CHECKS["http"][0]),
     "beacon": beacon, "scraper": scraper, "long": long_lived, "scan": scan,
-    "nat": lambda book, chance: [
-        through(book, chance, chance.uniform(0, book.world.minutes * 60), ("198.51.100.9", chance.randrange(1024, 65000)),
-                (5, 365, 5, 517)) for _ in range(int(book.world.minutes * 60))
-    ],
+    "nat": nat,
 }  # fmt: skip
 
 PLAIN = World()
@@ -328,8 +334,9 @@ WORLDS: dict[str, World] = {
     "copies": replace(PLAIN, copies="exact"),
     "copies, TCP 30 s": replace(PLAIN, copies="exact", check="tcp", every=30, minutes=60),
     "half copied": replace(PLAIN, copies="half"),
-    "two flow logs": replace(PLAIN, copies="two logs"),
-    "two flow logs, own times": replace(PLAIN, copies="two logs", cut="own60", minutes=60),
+    "two flow logs, 30 and 60 s": replace(PLAIN, copies="shared60"),
+    "two flow logs, 30 and 600 s": replace(PLAIN, copies="shared600", minutes=90),
+    "two flow logs, own times, 60 and 600 s": replace(PLAIN, copies="own600", cut="own60", minutes=60),
     "ten minutes": replace(PLAIN, minutes=10, check="tcp"),
     "no checks": replace(PLAIN, check="", odd=("monitor", "scraper", "long")),
     "no checks, one size": replace(PLAIN, check="", asks="one size"),
@@ -365,7 +372,9 @@ def score(flows: pl.DataFrame, nodes: list[str]) -> Score:
     kind = split.label(flows.lazy()).collect()
     check, said = kind["label"] == "hc", kind["kind"] == "health-check"
     unsure = int((kind["kind"] == "uncertain").sum())
-    return Score(int(check.sum()), int((check & said).sum()), int((~check & said).sum()), unsure, len(kind), repr(split))
+    return Score(
+        int(check.sum()), int((check & said).sum()), int((~check & said).sum()), unsure, len(kind), repr(split)
+    )
 
 
 def shown(one: Score) -> str:
@@ -389,8 +398,8 @@ def main() -> None:
             flows = made(world, options.seed)
             both = score(flows, []), score(flows, world.nodes())
             print(f"{name:42s}{shown(both[0]):40s}{shown(both[1])}", flush=True)
-            for f1, one in zip(f1s, both, strict=True):
-                f1 += [one.f1] * (one.there > 0)
+            for means, one in zip(f1s, both, strict=True):
+                means.extend([one.f1] * (one.there > 0))
             if options.words:
                 print(both[0].words)
     if f1s[0]:
