@@ -216,7 +216,7 @@ _ANSWERS = {
         "AWS refused {doing}: the object is archived (Glacier), and has to be restored before it can be read"
     ),
     "PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|301": (
-        "AWS holds that bucket in another region, or another partition ({doing}): give it with region= (--region)"
+        "AWS holds that bucket in another region, or another partition ({doing}): give it with region="
     ),
     _BUSY: "AWS was too busy for {doing}, after several tries: wait a little and repeat",
 }
@@ -251,9 +251,9 @@ _FAILURES = {
     ),
     "NoCredentialsError": (
         "no AWS credentials were found for {doing}: sign in (for example  aws sso login), "
-        "name a profile with profile= (--profile), or set AWS_PROFILE"
+        "name a profile with profile=, or set AWS_PROFILE"
     ),
-    "NoRegionError": "no AWS region is known for {doing}: give it with region= (--region), or set AWS_REGION",
+    "NoRegionError": "no AWS region is known for {doing}: give it with region=, or set AWS_REGION",
     "ProfileNotFound": "{error} (see  aws configure list-profiles)",
     "ParamValidationError ValidationError": "AWS cannot be asked for that ({doing}): {error}",
     "HTTPClientError ConnectionError": (

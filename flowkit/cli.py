@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowkit import access, cli_aws
 from flowkit.errors import FlowkitError
+from flowkit.wording import in_shell
 
 if TYPE_CHECKING:
     from flowkit.case import Case
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = given.run
         return run(given)
     except FlowkitError as error:
-        print(f"flowkit: {error}", file=sys.stderr)
+        print(f"flowkit: {in_shell(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("flowkit: interrupted; what was read so far is kept and will not be read again", file=sys.stderr)
@@ -65,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
     lab.add_argument("--folder", default="case", metavar="DIR", help="the folder for the notebook (case)")
     lab.add_argument("--no-browser", action="store_true", help="start JupyterLab and print its address only")
-    _command(commands, "check", _check, "print what was read and what is missing")
+    check = _command(commands, "check", _check, "print what was read and what is missing")
+    check.add_argument("--all", action="store_true", help="print every note, object and malformed line that is kept")
     _command(commands, "plan", _plan, "print what reading a source will take: objects, bytes, time, what AWS charges")
     _cache_command(commands)
     cli_aws.add(commands)
@@ -211,7 +213,7 @@ def _check(given: argparse.Namespace) -> int:
         _go_on(ahead, given)
 
     case: Case = load(**_common(given), **_aws(given), **_known(given), duplicates=given.duplicates, confirm=confirm)
-    print(text(case))
+    print(text(case, every=given.all))
     return 0
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import polars as pl
 
 from flowkit.errors import FormatError
+from flowkit.wording import printable
 
 TIME = pl.Datetime("ms", "UTC")
 """The type of every time in a table."""
@@ -37,8 +38,9 @@ class Field:
     @property
     def column(self) -> str:
         """The column's name: AWS's own with `_` for `-`, as in AWS's Parquet files."""
-        # A table of records has a column of its own for the object that a record was read from.
-        return "object_" if self.name == "object" else self.name.replace("-", "_")
+        column = self.name.replace("-", "_")
+        taken = column in _OWN or (column[:1] in _MARKS and not column.endswith("_"))
+        return f"{column}_" if taken else column
 
     @property
     def raw(self) -> pl.DataType | type[pl.DataType]:
@@ -50,6 +52,12 @@ class Field:
         """The greatest number the field can hold; the least is 0 for every one of them."""
         return _MOST.get(self.name, 2**31 - 1 if self.dtype == pl.Int32 else 2**63 - 1)
 
+
+_OWN = ("object", "kind", "confidence", "once")
+"""Columns that flowkit adds: the object that a record was read from, and the labels of a flow."""
+
+_MARKS = tuple("_#^*")
+"""What a column that flowkit only works with begins with, or what polars takes for a pattern of names."""
 
 _WHOLE = 2**53
 """Packets or bytes of one record beyond which numbers are no longer exact, and no interface goes: 9 PB."""
@@ -254,21 +262,29 @@ STATUSES = ("OK", "NODATA", "SKIPDATA")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
+_VALUE = re.compile(
+    r"-|[\d.:,TZ+-]*\d[\d.:,TZ+-]*|[0-9a-fA-F.]*:[0-9a-fA-F:.]*|[a-z]+-[0-9a-f]{8,17}"
+    r"|OK|NODATA|SKIPDATA|ACCEPT|REJECT"
+)
+"""Nothing, a number, a time, an address, an ID, a status: what stands in a record."""
+
 
 def canonical(name: str) -> str:
-    """Return AWS's spelling of a field's or column's name.
+    """Return AWS's spelling of a field's or column's name; what a terminal would obey is not kept.
 
     >>> canonical("flow_direction"), canonical(" srcaddr "), canonical("New_Field")
     ('flow-direction', 'srcaddr', 'new-field')
     """
-    return name.strip().lower().replace("_", "-")
+    return printable(name.strip().lower().replace("_", "-"))
 
 
 def field_of(name: str) -> Field:
     """Return the field of that name; one nobody knows yet is text under its own name.
 
-    >>> field_of("bytes").unit, field_of("dst_port_range").column
-    ('bytes', 'dst_port_range')
+    A column that flowkit has itself keeps its name: the field's gets a `_` behind it.
+
+    >>> field_of("bytes").unit, field_of("dst_port_range").column, field_of("New.Field").column, field_of("kind").column
+    ('bytes', 'dst_port_range', 'new.field', 'kind_')
     """
     return FIELDS.get(canonical(name)) or Field(canonical(name), 0, pl.String, UNKNOWN)
 
@@ -289,7 +305,7 @@ def parse_fields(fields: str | Sequence[str]) -> tuple[str, ...]:
     words = re.split(r"[\s,]+", fields.strip()) if isinstance(fields, str) else [str(f) for f in fields]
     names = tuple(canonical(word.removeprefix("${").removesuffix("}")) for word in words)
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise FormatError(
                 f"{name[:60]!r} is no field's name: give names such as '${{srcaddr}} ${{dstaddr}}' or a list of them"
             )
@@ -298,14 +314,30 @@ def parse_fields(fields: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def is_name(word: str) -> bool:
+    """Return whether a word could be the name of a field of AWS's.
+
+    >>> is_name("brand-new"), is_name("New.Field"), is_name("443")
+    (True, False, False)
+    """
+    return bool(_NAME.fullmatch(word))
+
+
 def is_header(words: Sequence[str]) -> bool:
-    """Return whether a line's words are the names of fields: most of them known, all of them possible.
+    """Return whether a line's words are the names of fields.
+
+    At least half of them are known, and the others could be names of AWS's. A name that AWS would not give may be
+    anything at all; beside such a one more than half are known, two at the least, and no word is a value.
 
     >>> is_header(["version", "account_id", "brand-new", "srcaddr"]), is_header(["2", "123456789010", "eni-1"])
     (True, False)
+    >>> is_header(["version", "srcaddr", '"Größe.1"']), is_header(["bytes", "start", "10.0.0.1"])
+    (True, False)
     """
     known = sum(canonical(word) in FIELDS for word in words)
-    return known >= max(1, len(words) / 2) and all(_NAME.fullmatch(word) for word in words)
+    if all(map(is_name, words)):
+        return known >= max(1, len(words) / 2)
+    return known > max(1, len(words) / 2) and not any(map(_VALUE.fullmatch, words))
 
 
 def columns(names: Iterable[str]) -> dict[str, pl.DataType | type[pl.DataType]]:

@@ -83,7 +83,7 @@ def _hint(wanted: str, found: list[Answer]) -> str:
     if names:
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         return f"there are {', '.join(sorted(names)[:10])}{more}"
-    return "there is no Network Load Balancer at all; is it another region (--region) or account (--profile)?"
+    return "there is no Network Load Balancer at all; is it another region (region=) or account (profile=)?"
 
 
 @dataclass

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from flowkit.formats import QUARANTINE, Batch, Format
-from flowkit.schema import STATUSES
+from flowkit.schema import STATUSES, field_of
 from flowkit.sources import Object
+from flowkit.wording import many
 
 KEPT = 100_000
 """Malformed lines kept of an object: all are counted, and the first so many can be looked at."""
@@ -90,10 +91,17 @@ class Account:
         unsaid = self.lines[path, "NODATA"] if "log-status" not in self.form.names else 0
         said = [
             self.notes.get(path, ""),
-            f"fields flowkit does not know, kept as text: {', '.join(unknown)}" if unknown else "",
-            f"without log-status, {unsaid:,} records that hold nothing count as NODATA: SKIPDATA looks the same"
+            _strange(unknown) if unknown else "",
+            f"without log-status, {many(unsaid, 'record')} without any value counted as NODATA: SKIPDATA looks the same"
             if unsaid
             else "",
             f"{bad:,} malformed lines, the first {KEPT:,} of them in the quarantine" if bad > KEPT else "",
         ]
         return "; ".join(filter(None, said))
+
+
+def _strange(names: Sequence[str]) -> str:
+    """Return what is to be said of fields that nobody knows yet, and under which column each is kept."""
+    columns = {name[:60]: field_of(name).column[:60] for name in names}
+    kept = (name if column == name.replace("-", "_") else f"{name} as {column}" for name, column in columns.items())
+    return f"{'a field' if len(names) == 1 else 'fields'} flowkit does not know, kept as text: {', '.join(kept)}"

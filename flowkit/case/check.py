@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flowkit.case import show
+from flowkit.wording import in_shell, many, printable
 
 if TYPE_CHECKING:
     from flowkit.case.cache import Shelf
@@ -21,31 +22,45 @@ _WIDE = 96
 _COUNTS = ("lines", "flows", "nodata", "skipdata", "malformed", "header", "blank")
 
 
-def text(case: Case) -> str:
-    """Return the case, its ledger by object, what was malformed, and the coverage by interface, as plain text."""
+def text(case: Case, *, every: bool = False) -> str:
+    """Return the case, its ledger by object, what was malformed, and the coverage by interface, as plain text.
+
+    With `every` note, object and malformed line that is kept; else as many as a screen takes.
+    """
     blocks = [
-        show.text(case),
-        _ledger(case.ledger),
-        _quarantine(case.quarantine, case.ledger.select(pl.col("malformed").sum()).item()),
+        in_shell(show.text(case, most=None if every else show.MOST)),
+        _ledger(case.ledger, None if every else _OBJECTS),
+        _quarantine(case.quarantine, case.ledger["malformed"].sum(), None if every else _MALFORMED),
     ]
     if case.ledger["lines"].sum() and (coverage := case.coverage().collect()).height:
         blocks.append(_coverage(case, coverage))
     return "\n\n".join(filter(None, blocks))
 
 
-def _ledger(ledger: pl.DataFrame) -> str:
+_OBJECTS, _MALFORMED = 40, 10
+
+
+def _ledger(ledger: pl.DataFrame, most: int | None) -> str:
+    """Return a row an object, those of which something is to be said first where there are more than a screen takes."""
     total = ledger.select(pl.lit("in all").alias("object"), pl.col(_COUNTS).sum())
-    rows = pl.concat([ledger.select("object", *_COUNTS), total]).rows()
+    listed = ledger
+    if most is not None and ledger.height > most:
+        sound = (pl.col("malformed") == 0) & (pl.col("skipdata") == 0) & (pl.col("format") != show.NOT_READ)
+        listed = ledger.sort(sound, pl.col("note") == "", maintain_order=True).head(most)
+    rows = pl.concat([listed.select("object", *_COUNTS), total]).rows()
     heads = ("object", "lines", "flows", "NODATA", "SKIPDATA", "malformed", "header", "blank")
-    shown = [[_short(clean(row[0])), *(f"{n:,}" for n in row[1:])] for row in rows]
-    return _table([list(heads), *shown])
+    shown = [[_short(printable(row[0])), *(f"{n:,}" for n in row[1:])] for row in rows]
+    more = ledger.height - listed.height
+    left_out = f"and {many(more, 'more object')}: flowkit check --all lists every one"
+    return "\n".join([_table([list(heads), *shown]), *([left_out] if more else [])])
 
 
-def _quarantine(quarantine: pl.DataFrame, total: int, most: int = 10) -> str:
+def _quarantine(quarantine: pl.DataFrame, total: int, most: int | None) -> str:
     if not quarantine.height:
         return ""
+    kept = quarantine if most is None else quarantine.head(most)
     shown = [
-        f"  {clean(o)}:{line}: {clean(why)}: {clean(text)}" for o, line, why, text in quarantine.head(most).iter_rows()
+        f"  {printable(o)}:{line}: {printable(why)}: {printable(text)}" for o, line, why, text in kept.iter_rows()
     ]
     more = total - len(shown)
     return "\n".join(["malformed lines", *shown, *([f"  and {more:,} more"] if more else [])])
@@ -64,7 +79,7 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
         .group_by("interface_id", "window_s", maintain_order=True)
         .agg("state")
     )
-    rows = [(clean(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()]
+    rows = [(printable(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()]
     wide = max(24, *(len(label) for label, *_ in rows))
     shown = [f"  {label:<{wide}} {window or '?':>4} s |{strip}|" for label, window, strip in rows]
     minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1
@@ -76,10 +91,10 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
 def shelves(found: Sequence[Shelf], home: Path) -> str:
     """Return what the cache keeps as plain text: size, last use in UTC, source."""
     if not found:
-        return f"nothing is kept in {clean(str(home))}"
+        return f"nothing is kept in {printable(str(home))}"
     rows = [["last used", "size", "source"]]
-    rows += [[f"{s.used:%Y-%m-%d %H:%M} UTC", show.size(s.bytes), clean(s.source)] for s in found]
-    total = f"{show.size(sum(s.bytes for s in found))} in {clean(str(home))}"
+    rows += [[f"{s.used:%Y-%m-%d %H:%M} UTC", show.size(s.bytes), printable(s.source)] for s in found]
+    total = f"{show.size(sum(s.bytes for s in found))} in {printable(str(home))}"
     return "\n".join([*(f"{used:<21} {size:>9}  {source}" for used, size, source in rows), total])
 
 
@@ -88,15 +103,6 @@ _WORST = ("SKIPDATA", "no record", "not yet delivered", "NODATA", "OK")
 
 def _strip(states: list[int]) -> str:
     return "".join(MARKS[_WORST[state]] for state in states)
-
-
-def clean(words: str) -> str:
-    r"""Return words without what a terminal would obey.
-
-    >>> clean("\x1b[2Jeni-1\r\n")
-    '�[2Jeni-1��'
-    """
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
 
 
 def _short(name: str, most: int = 60) -> str:

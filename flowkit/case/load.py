@@ -23,7 +23,7 @@ from flowkit.case.parts import Read, read_run, sound
 from flowkit.case.preflight import Preflight, preflight
 from flowkit.case.progress import Progress
 from flowkit.case.settle import KEY, settle
-from flowkit.case.show import LEDGER
+from flowkit.case.show import LEDGER, NOT_READ
 from flowkit.errors import FormatError, SourceError
 from flowkit.formats import QUARANTINE, Format
 from flowkit.knowledge import Groups, knowledge
@@ -220,6 +220,6 @@ def _ledger(read: list[Read], what: Plan, broken: list[tuple[Object, str]]) -> p
     told = {o.identity: {"format": form.words} for form, group in what.groups for o in group}
     entries = [(o, r.part.entries[i]) for r in read for i, o in r.objects.items()]
     rows = [{"object": o.name, **asdict(entry), **told[o.identity]} for o, entry in entries]
-    rows += [{"object": o.name, "format": "not read", "note": why} for o, why in [*what.others, *broken]]
+    rows += [{"object": o.name, "format": NOT_READ, "note": why} for o, why in [*what.others, *broken]]
     frame = pl.DataFrame([{c: row.get(c) for c in LEDGER} for row in rows], schema=LEDGER)
     return frame.with_columns(pl.col(pl.Int64).fill_null(0)).sort("object")

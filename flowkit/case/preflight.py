@@ -70,7 +70,7 @@ class Preflight:
         if max_gb is not None and self.bytes > max_gb * 1e9:
             raise SourceError(
                 f"{self.source}: {gigabytes(self.bytes)} are to be read, more than the {max_gb:g} GB allowed: "
-                "take a shorter span, choose accounts, regions or flow logs, or raise max_gb= (--max-gb)"
+                "take a shorter span, choose accounts, regions or flow logs, or raise max_gb="
             )
 
     @property

@@ -22,6 +22,7 @@ from flowkit.case.coverage import named
 from flowkit.case.stretches import EDGE, Stretch, sample, stretches
 from flowkit.errors import CacheError
 from flowkit.knowledge import Knowledge
+from flowkit.schema import field_of
 from flowkit.split import Split
 from flowkit.split.reduce import Reduced
 from flowkit.windows import counted
@@ -160,17 +161,19 @@ def _sample(flows: pl.LazyFrame, found: list[Stretch]) -> pl.Expr:
 def _label(place: Path, records: pl.LazyFrame, known: Split, *, whole: bool) -> dict[str, object]:
     """Write the flows with their labels in the order of their start, a stretch at a time; return the files' names.
 
-    `whole` is whether the split has seen every record, and not a sample of them.
+    `whole` is whether the split has seen every record, and not a sample of them. A field that flowkit does not know
+    may have the name of a column that labelling works with: it is out of the way meanwhile.
     """
     found = stretches(records)
-    flows = records.filter(pl.col("log_status") == "OK")
+    strange = {c: f"_field {c}" for c in records.collect_schema().names() if not field_of(c).version}
+    flows = records.filter(pl.col("log_status") == "OK").rename(strange)
     observers = vantage.observers(flows.filter(s.holds()) for s in found)
 
     def labels(stretch: Stretch) -> pl.LazyFrame:
         near = flows.filter(stretch.holds(EDGE))
         there = known if whole and len(found) == 1 else known.over(near)
         marked = vantage.mark(there.label(near.with_row_index(_ROW)).filter(stretch.holds()), observers)
-        return marked.sort("start", _ROW).drop(_ROW)
+        return marked.sort("start", _ROW).drop(_ROW).rename({safe: c for c, safe in strange.items()})
 
     return {"flows": _written(place, "flows", found, labels)}
 

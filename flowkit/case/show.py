@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flowkit.errors import SourceError
+from flowkit.formats.form import GIVEN
 from flowkit.sources.objects import called_log
+from flowkit.wording import many, printable
 
 if TYPE_CHECKING:
     from flowkit.case.case import Case
@@ -29,6 +32,9 @@ LEDGER = pl.Schema(
 )
 """The columns of the ledger."""
 
+NOT_READ = "not read"
+"""The format of an object that was not read; its note says why."""
+
 _COUNTS = {
     "flows": "flows",
     "nodata": "NODATA",
@@ -39,8 +45,12 @@ _COUNTS = {
 }
 
 
-def lines(case: Case) -> list[tuple[str, str]]:
-    """Return the case as labelled lines."""
+MOST = 5
+"""How many notes of objects a case in words holds."""
+
+
+def lines(case: Case, *, most: int | None = MOST) -> list[tuple[str, str]]:
+    """Return the case as labelled lines, with so many notes of its objects at the most."""
     return [
         ("source", case.source),
         *_balancer(case),
@@ -51,15 +61,15 @@ def lines(case: Case) -> list[tuple[str, str]]:
         *(("addresses", line) for line in unseen(case)),
         *(("delivery", line) for line in _delivery(case)),
         *(("copies", line) for line in copies(case)),
-        *(("missing", line) for line in warnings(case.ledger)),
-        *(("left alone", line) for line in _aside(case.ledger)),
+        *notes(case.ledger, most),
+        *(("left alone", line) for line in _aside(case.ledger, most)),
     ]
 
 
-def text(case: Case) -> str:
+def text(case: Case, *, most: int | None = MOST) -> str:
     """Return the case for the terminal."""
-    shown = [*lines(case), *(("cache", line) for line in _cache(case))]
-    return "\n".join(f"{label:>14}  {line}" for label, line in shown)
+    shown = [*lines(case, most=most), *(("cache", line) for line in _cache(case))]
+    return "\n".join(f"{label:>14}  {printable(line)}" for label, line in shown)
 
 
 def page(case: Case) -> str:
@@ -82,38 +92,61 @@ def read(ledger: pl.DataFrame) -> str:
     total = ledger.select(pl.col("lines", *_COUNTS).sum()).row(0, named=True)
     counts = [f"{total[c]:,} {word}" for c, word in _COUNTS.items() if total[c] or c == "flows"]
     objects = ledger.height - _others(ledger).height
-    return f"{_many(objects, 'object')}, {_many(total['lines'], 'line')} = {' + '.join(counts)}"
+    return f"{many(objects, 'object')}, {many(total['lines'], 'line')} = {' + '.join(counts)}"
 
 
 def warnings(ledger: pl.DataFrame) -> list[str]:
-    """Return a sentence for whatever is missing: skipped, malformed or unreadable; not for what is no flow log."""
+    """Return a sentence for whatever is to be known of what was read; not for what is no flow log."""
+    return [sentence for _, sentence in notes(ledger)]
+
+
+def notes(ledger: pl.DataFrame, most: int | None = MOST) -> list[tuple[str, str]]:
+    """Return what is to be known of what was read, each sentence behind its label.
+
+    Objects of which the same is to be said share a sentence.
+    """
     total = ledger.select(pl.col("skipdata", "malformed").sum()).row(0, named=True)
-    logs = ledger.join(_others(ledger), on="object", how="anti", maintain_order="left")
-    noted = logs.filter(pl.col("note") != "").select("object", "note").rows()
     said = []
     if total["skipdata"]:
-        said.append(
-            f"{_many(total['skipdata'], 'SKIPDATA record')}: AWS left records out, so every count is a lower bound"
-        )
+        left_out = many(total["skipdata"], "SKIPDATA record")
+        said.append(("missing", f"{left_out}: AWS left records out, so every count is a lower bound"))
     if total["malformed"]:
-        said.append(f"{_many(total['malformed'], 'malformed line')}: see case.quarantine")
-    said += [f"{name}: {note}" for name, note in noted[:5]]
-    return said + ([f"and {len(noted) - 5:,} more notes: see case.ledger"] if len(noted) > 5 else [])
+        said.append(("malformed", f"{many(total['malformed'], 'malformed line')}: see case.quarantine"))
+    each = list(_noted(ledger.join(_others(ledger), on="object", how="anti", maintain_order="left")))
+    said += each[:most]
+    more = len(each) - len(each[:most])
+    return said + ([("note", f"and {many(more, 'more note')}: see case.ledger")] if more else [])
+
+
+def _noted(ledger: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield what is to be said of objects: of those that were not read first."""
+    unread = (pl.col("format") == NOT_READ).alias("unread")
+    own = pl.col("format").str.ends_with(f" the {GIVEN}")
+    read_as = pl.format("read as {}", pl.when(own).then("format"))
+    words = pl.concat_str(read_as, pl.when(pl.col("note") != "").then("note"), separator="; ", ignore_nulls=True)
+    noted = ledger.select("object", unread, words.alias("words")).filter(pl.col("words") != "")
+    alike = noted.group_by("unread", "words", maintain_order=True).agg(pl.col("object").first(), pl.len())
+    for skipped, said, first, objects in alike.sort("unread", descending=True, maintain_order=True).iter_rows():
+        who = first if objects == 1 else f"{first} and {many(objects - 1, 'more object')}"
+        yield "not read" if skipped else "note", f"{who}: {said}"
 
 
 def _others(ledger: pl.DataFrame) -> pl.DataFrame:
     """Return what lies beside the logs: it is none, and is not called one either."""
     if "format" not in ledger.columns:
         return ledger.clear()
-    return ledger.filter(format="not read").filter(~pl.col("object").map_elements(called_log, return_dtype=pl.Boolean))
+    return ledger.filter(format=NOT_READ).filter(~pl.col("object").map_elements(called_log, return_dtype=pl.Boolean))
 
 
-def _aside(ledger: pl.DataFrame) -> list[str]:
-    names = _others(ledger)["object"].to_list()
-    if not names:
+def _aside(ledger: pl.DataFrame, most: int | None) -> list[str]:
+    others = _others(ledger)
+    if most is None:
+        return [f"{name}: {why}" for name, why in others.select("object", "note").iter_rows()]
+    if others.is_empty():
         return []
+    names = others["object"].to_list()
     listed = ", ".join(names[:4]) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
-    return [f"{listed}: no flow log{'' if len(names) == 1 else 's'}, case.ledger says why"]
+    return [f"{listed}: {'no flow log' if len(names) == 1 else 'no flow logs'}, case.ledger says why"]
 
 
 def _balancer(case: Case) -> list[tuple[str, str]]:
@@ -121,9 +154,9 @@ def _balancer(case: Case) -> list[tuple[str, str]]:
     if not case.context:
         return []
     gaps = len(case.context.missing)
-    warned = f"; its flow logs lack {_many(gaps, 'thing')}: see case.context.missing" if gaps else ""
+    warned = f"; its flow logs lack {many(gaps, 'thing')}: see case.context.missing" if gaps else ""
     targets = sum(len(group.targets) for group in case.context.target_groups)
-    of = f"{_many(len(case.context.interfaces), 'interface')}, {_many(targets, 'target')}"
+    of = f"{many(len(case.context.interfaces), 'interface')}, {many(targets, 'target')}"
     return [("load balancer", f"{case.context.name}: {of}{warned}")]
 
 
@@ -136,7 +169,7 @@ def _span(case: Case) -> str:
 
 
 def _inside(case: Case) -> str:
-    return f"{_many(case.facts['flows'], 'flow')} on {_many(case.facts['interfaces'] or 0, 'interface')}"
+    return f"{many(case.facts['flows'], 'flow')} on {many(case.facts['interfaces'] or 0, 'interface')}"
 
 
 def unseen(case: Case) -> list[str]:
@@ -165,7 +198,7 @@ def copies(case: Case) -> list[str]:
     if case.copies is None:
         lacking = "the format lacks fields that tell a second copy of a record from another flow"
         return [*said, *([f"{lacking}: nothing was left out"] if case.duplicates == "drop" else [])]
-    what = f"{case.copies:,} second {'copy' if case.copies == 1 else 'copies'} of a record"
+    what = f"{many(case.copies, 'second copy', 'second copies')} of a record"
     kept = "kept: duplicates='drop' leaves them out" if case.duplicates == "keep" else "left out"
     return [*said, *([f"{what}, {kept}"] if case.copies else [])]
 
@@ -193,7 +226,3 @@ def size(number: int) -> str:
     ('0.0 MB', '4.2 MB', '1.2 GB')
     """
     return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from flowkit.formats.packed import local
 from flowkit.formats.pieces import beginning, glance
 from flowkit.formats.wrapped import csvs, jsons
 from flowkit.formats.zipped import is_member, members
-from flowkit.schema import canonical, is_header
+from flowkit.schema import canonical, field_of, is_header
 
 HEAD = 64 * 1024
 """Bytes of text looked at: some hundred records."""
@@ -138,7 +139,8 @@ def _lines(words: list[list[str]], fields: tuple[str, ...] | None) -> Format:
 
 def _names(header: Sequence[str]) -> tuple[str, ...]:
     names = tuple(map(canonical, header))
-    twice = next((a for a, b in pairwise(sorted(names)) if a == b), None)
+    fields = sorted(map(field_of, names), key=attrgetter("column"))
+    twice = next((a.name for a, b in pairwise(fields) if a.column == b.column), None)
     if twice:
         raise FormatError(f"its header names the field {twice!r} twice")
     return names

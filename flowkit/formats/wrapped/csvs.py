@@ -20,8 +20,8 @@ import polars as pl
 from flowkit.errors import FormatError
 from flowkit.formats.form import Format, candidates, choose, fits
 from flowkit.formats.pieces import BLANK, HEADER, blocks
-from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, summed, word
-from flowkit.schema import field_of, is_header
+from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, named, summed, word
+from flowkit.schema import field_of
 
 CLI = "AWS CLI text"
 """What the AWS CLI writes with `--output text`."""
@@ -69,7 +69,7 @@ def _message(header: Sequence[str]) -> int | None:
 
 def _by_name(header: Sequence[str], separator: str) -> Format | None:
     names = _names(header)
-    if not names or not is_header(list(names)):
+    if not names or not named(names):
         return None
     if summed(header):
         raise FormatError(f"it is a table of sums or counts, no records: its columns are {', '.join(header)[:120]}")
@@ -161,7 +161,7 @@ class _Table:
         yield flat(last), self._cut(end) if last.strip() else BLANK
 
     def _is_header(self, row: Sequence[str]) -> bool:
-        return _message(row) is not None if self.form.message else is_header(list(_names(row)))
+        return _message(row) is not None if self.form.message else named(_names(row))
 
     def _take(self, row: Sequence[str]) -> None:
         self.width, found = len(row), _names(row)

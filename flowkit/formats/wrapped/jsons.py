@@ -20,8 +20,7 @@ from typing import Any
 from flowkit.errors import FormatError
 from flowkit.formats.form import Format, choose
 from flowkit.formats.pieces import GZIP, pieces
-from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, summed, word
-from flowkit.schema import is_header
+from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, named, summed, word
 
 LOOK = 1 << 20
 """Characters of text in sight whenever a value is decoded: what is larger is entered."""
@@ -78,15 +77,15 @@ def look(path: str, fields: Sequence[str] | None) -> Format | None:
             raise FormatError(f"it holds no flow log records, only {notes[path]}")
         return None
     keys = dict.fromkeys(key for e in events for key in _named(e.what))
-    named = len(keys) > 1 and is_header(list(keys))
+    by_key = len(keys) > 1 and named(keys)
     if messages := [e for e in events if isinstance(_message(e.what), str)]:
         try:
             names, origin, _ = choose([flat(_message(e.what)).split() for e in messages], fields, led=False)
             return Format("json", names, origin, messages[0].title, message=True)
         except FormatError:
-            if not named:
+            if not by_key:
                 raise
-    if not named:
+    if not by_key:
         raise FormatError(_none(events[0]))
     spelt = dict.fromkeys(key for e in events if isinstance(e.what, Mapping) for key in e.what)
     if summed(spelt):
@@ -112,9 +111,9 @@ def lines(path: str, form: Format, notes: dict[str, str]) -> Iterator[tuple[str,
             message = _message(event.what)
             yield flat(_shown(event.what) if message is None else message), _why_not(message)
         else:
-            named = _named(event.what)
-            later |= dict.fromkeys(name for name in named if name not in form.names)
-            yield line(word(named.get(name), name) for name in form.names), None
+            held = _named(event.what)
+            later |= dict.fromkeys(name for name in held if name not in form.names)
+            yield line(word(held.get(name), name) for name in form.names), None
     if later:
         left = f"keys that only later events have, left out: {', '.join(later)}"
         notes[path] = "; ".join(filter(None, [notes.get(path), left]))
@@ -139,8 +138,8 @@ def _message(what: object) -> object:
 def _named(what: object) -> dict[str, Any]:
     if not isinstance(what, Mapping):
         return {}
-    named = {name: value for key, value in what.items() if (name := field_name(str(key)))}
-    return {"start": what[EVENT_TIME], **named} if named and EVENT_TIME in what else named
+    fields = {name: value for key, value in what.items() if (name := field_name(str(key)))}
+    return {"start": what[EVENT_TIME], **fields} if fields and EVENT_TIME in what else fields
 
 
 def _events(path: str, notes: dict[str, str]) -> Iterator[Event]:

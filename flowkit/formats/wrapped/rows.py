@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from flowkit.schema import FIELDS, TIME, canonical, field_of
+from flowkit.schema import FIELDS, TIME, canonical, field_of, is_header, is_name
 
 NOTHING = ("", "-", "none", "null", "nan", "<na>")
 """What stands where there is no value, in small letters."""
@@ -26,13 +26,22 @@ def field_name(key: str) -> str:
 
     Logs Insights discovers the default format's fields under names of its own, and adds some that begin with `@`.
 
-    >>> field_name("srcAddr"), field_name("log_status"), field_name("endTime"), field_name("@ptr"), field_name("new")
-    ('srcaddr', 'log-status', 'end', '', 'new')
+    >>> field_name("srcAddr"), field_name("log_status"), field_name("endTime"), field_name("@ptr"), field_name("New.1")
+    ('srcaddr', 'log-status', 'end', '', 'new.1')
     """
     if key.startswith("@"):
         return ""
     name = canonical(key)
-    return _BY_LETTERS.get(name.replace("-", ""), name if re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name) else "")
+    return _BY_LETTERS.get(name.replace("-", ""), name)
+
+
+def named(names: Iterable[str]) -> bool:
+    """Return whether columns or keys are those of records, whatever others of no field's spelling stand beside them.
+
+    >>> named(["srcaddr", "bytes", "größe (1)"]), named(["10.0.0.1", "840"])
+    (True, False)
+    """
+    return is_header([name for name in names if is_name(name)])
 
 
 def summed(names: Iterable[str]) -> bool:

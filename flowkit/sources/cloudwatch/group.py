@@ -49,7 +49,7 @@ def find(
     """
     name = source.removeprefix("cwl://").removeprefix("cwl:")
     if only.start is None:
-        raise SourceError(f"{source} is read by time: give start= (--start), and end= unless the span reaches to now")
+        raise SourceError(f"{source} is read by time: give start=, and end= unless the span reaches to now")
     now = now or datetime.now(UTC)
     client = access.client("logs")
     group = _group(client, name)
@@ -80,7 +80,7 @@ def _guessed(group: str, seen: Sequence[str]) -> tuple[str, ...]:
     if not names or lead:
         raise FormatError(
             f"the events of {group} are not of a default format, and no flow log there tells theirs "
-            f"(ec2:DescribeFlowLogs): name it with fields= (--fields); the first is {seen[0][:120]!r}"
+            f"(ec2:DescribeFlowLogs): name it with fields=; the first is {seen[0][:120]!r}"
         )
     return names
 
