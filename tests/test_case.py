@@ -92,6 +92,17 @@ def test_loss_is_said(written: Writer, cache_folder: Path) -> None:
     assert "1 malformed line: see case.quarantine" in words
 
 
+def test_what_is_said_of_many_objects_is_said_once_and_under_its_label(written: Writer, cache_folder: Path) -> None:
+    header, flow = f"{HEADER} brand-new", f"{FLOW} x"
+    written("c.txt", "no log")
+    written("a.log", header, flow)
+    words = repr(fk.load(written("b.log", header, flow).parent, cache=cache_folder, fields=["srcaddr"]))
+    read = "read as text, header, not the fields given; a field flowkit does not know, kept as text: brand-new"
+    assert f"          note  a.log and 1 more object: {read}" in words
+    assert "      not read  c.txt: it has no header line" in words
+    assert "missing" not in words
+
+
 def test_a_case_in_a_notebook_is_escaped(written: Writer, cache_folder: Path) -> None:
     path = written("<img src=x onerror=alert(1)>.log", FLOW)
     assert "<img" not in fk.load(path.parent, cache=cache_folder)._repr_html_()

@@ -59,9 +59,7 @@ def _quarantine(quarantine: pl.DataFrame, total: int, most: int | None) -> str:
     if not quarantine.height:
         return ""
     kept = quarantine if most is None else quarantine.head(most)
-    shown = [
-        f"  {printable(o)}:{line}: {printable(why)}: {printable(text)}" for o, line, why, text in kept.iter_rows()
-    ]
+    shown = [f"  {printable(o)}:{line}: {printable(why)}: {printable(text)}" for o, line, why, text in kept.iter_rows()]
     more = total - len(shown)
     return "\n".join(["malformed lines", *shown, *([f"  and {more:,} more"] if more else [])])
 
@@ -79,7 +77,9 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
         .group_by("interface_id", "window_s", maintain_order=True)
         .agg("state")
     )
-    rows = [(printable(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()]
+    rows = [
+        (printable(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()
+    ]
     wide = max(24, *(len(label) for label, *_ in rows))
     shown = [f"  {label:<{wide}} {window or '?':>4} s |{strip}|" for label, window, strip in rows]
     minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1

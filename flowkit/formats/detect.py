@@ -152,7 +152,7 @@ def _parquet(path: str) -> Format:
             schema = pl.read_parquet_schema(file)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise FormatError(f"its Parquet data are damaged ({_first_line(error)})") from None
-    held = {canonical(c): c for c, t in reversed(schema.items()) if not t.is_nested() and canonical(c) != "object"}
+    held = {canonical(c): c for c, t in reversed(schema.items()) if not t.is_nested()}
     names = tuple(reversed(held))
     if not names or not is_header(names):
         raise FormatError(f"it is Parquet, but no flow log: its columns are {', '.join(list(schema)[:8])}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import polars as pl
+import polars.selectors as cs
 
 from flowkit.errors import FormatError
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
@@ -17,6 +18,9 @@ from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _NOTHING = ("", "-", "none", "null", "nan", "<na>")
 _CUT = 200
+
+_PATH, _ROW = "_path of the file", "_row of the file"
+"""Columns beside a file's own, which may have any name."""
 
 ROWS = 1 << 20
 """Rows of a huge file read at once."""
@@ -34,8 +38,8 @@ def read_parquet(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
 
 def _read_all(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch | None:
     """Return the records of all files in one go, None where there may be a row that is no record."""
-    frame = pl.scan_parquet(list(paths), glob=False, include_file_paths="object", hive_partitioning=False)
-    frame = frame.select(*_values(form), _faulty(form).alias("_bad"), "object")
+    frame = pl.scan_parquet(list(paths), glob=False, include_file_paths=_PATH, hive_partitioning=False)
+    frame = frame.select(*_values(form), _faulty(form).alias("_bad"), pl.col(_PATH).alias("object"))
     kept = _collect(wanted(_with_status(frame, form), _held(form), always=pl.col("_bad"), besides=["_bad"]))
     return None if kept["_bad"].any() else Batch(kept.drop("_bad"))
 
@@ -55,7 +59,7 @@ def _read_one(path: str, form: Format, wanted: Wanted) -> Batch:
 
 
 def _rows(file: str) -> pl.LazyFrame:
-    return pl.scan_parquet(file, glob=False, hive_partitioning=False, row_index_name="_row")
+    return pl.scan_parquet(file, glob=False, hive_partitioning=False, row_index_name=_ROW)
 
 
 def _read_rows(path: str, raw: pl.LazyFrame, form: Format, wanted: Wanted) -> Batch:
@@ -66,10 +70,10 @@ def _read_rows(path: str, raw: pl.LazyFrame, form: Format, wanted: Wanted) -> Ba
 
 
 def _row(path: str, form: Format) -> list[pl.Expr]:
-    text = pl.concat_str([pl.col(c).cast(pl.String).fill_null("-") for c, _ in form.types], separator=" ")
+    text = pl.concat_str([_col(c).cast(pl.String).fill_null("-") for c, _ in form.types], separator=" ")
     return [
         pl.lit(path).alias("object"),
-        (pl.col("_row").cast(pl.Int64) + 1).alias("line"),
+        (pl.col(_ROW).cast(pl.Int64) + 1).alias("line"),
         _reason(form).alias("reason"),
         text.str.slice(0, _CUT).alias("text"),
     ]
@@ -123,11 +127,16 @@ def _reason(form: Format) -> pl.Expr:
     reason = pl.lit("it is no record")
     for name, column in reversed(list(zip(form.names, form.types, strict=True))):
         what = "not OK, NODATA or SKIPDATA" if name == "log-status" else "not a whole number in range"
-        seen = pl.col(column[0]).cast(pl.String).fill_null("-").str.slice(0, 40)
+        seen = _col(column[0]).cast(pl.String).fill_null("-").str.slice(0, 40)
         for fault in _fault(name, column):
             words = pl.format("{} is '{}', {}", pl.lit(name), seen, pl.lit(what))
             reason = pl.when(fault).then(words).otherwise(reason)
     return reason
+
+
+def _col(column: str) -> pl.Expr:
+    """Return a column by its name, which may look like one of polars' patterns."""
+    return cs.by_name(column).as_expr()
 
 
 def _is_text(kind: str) -> bool:
@@ -136,7 +145,7 @@ def _is_text(kind: str) -> bool:
 
 def _nothing(column: str, kind: str) -> pl.Expr:
     """Return whether there is no value: null, or one of the words for it."""
-    value = pl.col(column)
+    value = _col(column)
     if kind.startswith("Float"):
         return value.is_null() | value.is_nan()
     if _is_text(kind):
@@ -145,21 +154,21 @@ def _nothing(column: str, kind: str) -> pl.Expr:
 
 
 def _bare(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.String, strict=False).str.strip_chars()
+    return _col(column).cast(pl.String, strict=False).str.strip_chars()
 
 
 def _text(column: str, kind: str) -> pl.Expr:
     """Return values as text; an account id that became a number is written out."""
     value = _bare(column)
     if kind.startswith("Float"):
-        whole = pl.col(column).cast(pl.Int64, strict=False)
-        value = pl.when(pl.col(column) == whole).then(whole.cast(pl.String)).otherwise(value)
+        whole = _col(column).cast(pl.Int64, strict=False)
+        value = pl.when(_col(column) == whole).then(whole.cast(pl.String)).otherwise(value)
     return pl.when(~_nothing(column, kind)).then(value)
 
 
 def _number(spec: Field, column: str, kind: str) -> pl.Expr:
     """Return values as whole numbers, null where they are none; times in milliseconds."""
-    value = pl.col(column)
+    value = _col(column)
     if spec.dtype == TIME and kind.startswith(("Datetime", "Date")):
         return value.cast(pl.Datetime("ms")).dt.epoch("ms")
     if kind.startswith("Float"):

@@ -121,7 +121,7 @@ def test_without_a_status_a_record_of_nothing_is_no_flow(written: Writer) -> Non
     path = written("a.log", "interface-id srcaddr bytes", "eni-1 10.0.0.1 164", "eni-1 - -")
     case = fk.load(path, cache=False)
     assert case.ledger.select("flows", "nodata").row(0) == (1, 1)
-    assert case.ledger["note"].item().startswith("without log-status, 1 records that hold nothing count as NODATA")
+    assert case.ledger["note"].item().startswith("without log-status, 1 record without any value counted as NODATA")
 
 
 def test_given_fields_that_are_not_used_are_said(written: Writer, cache_folder: Path) -> None:

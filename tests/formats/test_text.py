@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from reading import read_one, reasons
 from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
 
+import flowkit as fk
 from flowkit.errors import FormatError
 from flowkit.formats import detect
 
@@ -32,6 +34,47 @@ def test_an_unknown_field_is_kept_as_text_under_its_own_name(written: Writer) ->
     path = written("a.log", "srcaddr dst-mood log-status", "10.0.0.1 7 OK")
     assert read_one(path).frame["dst_mood"].to_list() == ["7"]
     assert detect(str(path)).unknown == ["dst-mood"]
+
+
+ODD = ["New.Field", '"quoted"', "evil-</script>", "Großer-Wert", "*", "^.*$", "_row", "object", "kind", "phase"]
+"""Names no field of AWS's has, and names of columns that flowkit works with."""
+
+
+@pytest.mark.parametrize("form", ["log", "csv", "parquet", "a header further down"])
+def test_a_field_of_any_name_is_a_column_of_its_own(written: Writer, tmp_path: Path, form: str) -> None:
+    values = [f"v{i}" for i in range(len(ODD))]
+    if form == "parquet":
+        path = tmp_path / "a.parquet"
+        row = {**dict(zip(HEADER.split(), FLOW.split(), strict=True)), **dict(zip(ODD, values, strict=True))}
+        pl.DataFrame([row]).write_parquet(path)
+    elif form == "csv":
+        quoted = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in ODD]
+        path = written("a.csv", ",".join([*HEADER.split(), *quoted]), ",".join([*FLOW.split(), *values]))
+    else:
+        before = [HEADER, FLOW] if form == "a header further down" else []
+        path = written("a.log", *before, " ".join([HEADER, *ODD]), " ".join([FLOW, *values]))
+    case = fk.load(path, cache=False)
+    columns = [
+        "new.field",
+        '"quoted"',
+        "evil_</script>",
+        "großer_wert",
+        "*_",
+        "^.*$_",
+        "_row_",
+        "object_",
+        "kind_",
+        "phase",
+    ]
+    flows = case.flows.collect()
+    assert flows.select(pl.col(f"^{re.escape(name)}$") for name in columns).rows()[-1] == tuple(values)
+    assert flows["kind"].to_list() == ["service"] * flows.height
+    assert "<script" not in case._repr_html_() + flows._repr_html_()
+
+
+def test_a_line_with_a_value_in_it_is_no_header(written: Writer) -> None:
+    path = written("a.log", "srcaddr dstaddr instance-tag", "10.0.0.1 10.0.0.2 x", "srcaddr bytes 10.0.0.1")
+    assert read_one(path).headers == {str(path): 1}
 
 
 def test_a_dash_is_nothing_also_in_the_last_field(written: Writer) -> None:
