@@ -94,12 +94,14 @@ def test_loss_is_said(written: Writer, cache_folder: Path) -> None:
 
 def test_what_is_said_of_many_objects_is_said_once_and_under_its_label(written: Writer, cache_folder: Path) -> None:
     header, flow = f"{HEADER} brand-new", f"{FLOW} x"
-    written("c.txt", "no log")
+    written("c.log", "no log")
+    written("d.txt", "no log")
     written("a.log", header, flow)
     words = repr(fk.load(written("b.log", header, flow).parent, cache=cache_folder, fields=["srcaddr"]))
     read = "read as text, header, not the fields given; a field flowkit does not know, kept as text: brand-new"
     assert f"          note  a.log and 1 more object: {read}" in words
-    assert "      not read  c.txt: it has no header line" in words
+    assert "      not read  c.log: it has no header line" in words
+    assert "    left alone  d.txt: no flow log, case.ledger says why" in words
     assert "missing" not in words
 
 

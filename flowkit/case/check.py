@@ -30,7 +30,7 @@ def text(case: Case, *, every: bool = False) -> str:
     blocks = [
         in_shell(show.text(case, most=None if every else show.MOST)),
         _ledger(case.ledger, None if every else _OBJECTS),
-        _quarantine(case.quarantine, case.ledger["malformed"].sum(), None if every else _MALFORMED),
+        _quarantine(case.quarantine, int(case.ledger["malformed"].sum()), None if every else _MALFORMED),
     ]
     if case.ledger["lines"].sum() and (coverage := case.coverage().collect()).height:
         blocks.append(_coverage(case, coverage))
