@@ -251,6 +251,23 @@ def test_a_file_that_may_not_be_read_is_named_and_the_rest_is_read(written: Writ
     assert ledger.select("object", "note").row(1) == ("b.log", "there is no permission to read it")
 
 
+@pytest.mark.parametrize("pattern", ["", "/**/*.log", "/**", "/*/*.log"])
+def test_a_folder_that_may_not_be_entered_is_named_in_a_tree_as_in_a_pattern(
+    written: Writer, tmp_path: Path, pattern: str
+) -> None:
+    (tmp_path / "logs" / "open").mkdir(parents=True)
+    (tmp_path / "logs" / "shut").mkdir()
+    written("a.log", FLOW).rename(tmp_path / "logs" / "open" / "a.log")
+    for parent in [tmp_path, *tmp_path.parents[:-2]]:
+        parent.chmod(0o755)
+    (tmp_path / "logs" / "shut").chmod(0)
+    with as_nobody():
+        ledger = fk.load(f"{tmp_path}/logs{pattern}", cache=False).ledger
+    (tmp_path / "logs" / "shut").chmod(0o755)
+    assert ledger["object"].str.split("logs/").list.last().to_list() == ["open/a.log", "shut/"]
+    assert ledger["note"].to_list() == ["", "it is a folder that may not be entered"]
+
+
 @contextmanager
 def as_nobody() -> Iterator[None]:
     """Root may read everything: give that up for a while, where the tests run as root."""

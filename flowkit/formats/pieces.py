@@ -163,7 +163,10 @@ def beginning(path: str, notes: dict[str, str], size: int) -> bytes:
 def _file(path: str, size: int) -> Iterator[bytes]:
     # A pipe would wait for ever, and a link may lead nowhere.
     if not os.path.isfile(path):  # noqa: PTH113 - asked of thousands of objects
-        raise FormatError("it is no regular file, or it cannot be reached")
+        closed = os.path.isdir(path)  # noqa: PTH112
+        raise FormatError(
+            "it is a folder that may not be entered" if closed else "it is no regular file, or it cannot be reached"
+        )
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             while piece := file.read(size):

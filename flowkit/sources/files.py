@@ -24,8 +24,7 @@ def find(source: str) -> list[Object]:
     except OSError as error:
         raise SourceError(f"{source} cannot be reached: {error.strerror or error}") from None
     if not found:
-        what = "is an empty folder" if place.is_dir() else "does not exist, and as a pattern it matches no file"
-        raise SourceError(f"nothing to read: {source} {what}")
+        raise SourceError(f"nothing to read: {source} {_nothing(place)}")
     return sorted(found, key=lambda o: o.name)
 
 
@@ -36,7 +35,25 @@ def _found(place: Path) -> list[Object]:
         return _objects(str(place.resolve()), place.name)
     paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
     files = [path for path in map(Path, paths) if not path.is_dir()]
-    return [o for path in files for o in _objects(str(path.resolve()), path.as_posix())]
+    held = [o for path in files for o in _objects(str(path.resolve()), path.as_posix())]
+    return held + [_object(str(path.resolve()), f"{path.as_posix()}/") for path in _closed(place)]
+
+
+def _closed(pattern: Path) -> list[Path]:
+    """Return the folders that a pattern leads through and that may not be entered, which glob passes in silence."""
+    parts = (*pattern.parts, *(["*"] if pattern.name == "**" else []))
+    ways = (Path(*parts[:i]) for i in range(1, len(parts)) if glob.has_magic(str(Path(*parts[: i + 1]))))
+    folders = {Path(found) for way in ways for found in glob.glob(f"{way}{os.sep}", recursive=True)}  # noqa: PTH207
+    own = os.access in os.supports_effective_ids
+    return sorted(folder for folder in folders if not os.access(folder, os.R_OK | os.X_OK, effective_ids=own))
+
+
+def _nothing(place: Path) -> str:
+    if place.is_dir():
+        return "is an empty folder"
+    if glob.glob(str(place), recursive=True):  # noqa: PTH207
+        return f"matches folders only: '{place}/**' takes the files in them"
+    return "does not exist, and as a pattern it matches no file"
 
 
 def _walk(folder: str) -> Iterator[tuple[str, str]]:
@@ -53,7 +70,7 @@ def _walk(folder: str) -> Iterator[tuple[str, str]]:
         below = Path(root).relative_to(folder).as_posix()
         lead = "" if below == "." else f"{below}/"
         yield from ((f"{root}{os.sep}{name}", lead + name) for name in names)
-    yield from ((path, Path(path).relative_to(folder).as_posix()) for path in closed)
+    yield from ((path, f"{Path(path).relative_to(folder).as_posix()}/") for path in closed)
 
 
 def _objects(path: str, name: str) -> list[Object]:
