@@ -30,7 +30,7 @@ def sizes_table(column: str = "kind", value: str = "service") -> pl.DataFrame:
 
 def clusters_table(cluster: str = "port 80, payload of a length that a phone has no room for") -> pl.DataFrame:
     """Clusters of a split: a check at the small end of the sizes, and service at the large end."""
-    rows = [(cluster, "health-check", 164, 216, 9, 0.97, ""), (f"{cluster} (2)", "service", 1490, 1500, 9, 0.1, "")]
+    rows = [(cluster, "health-check", 164, 216, 9, 0.97, ""), (f"{cluster} (2)", "service", 1490, 1500, 9, 0.9, "")]
     names = ["cluster", "kind", "bytes_low", "bytes_high", "flows", "confidence", "reason"]
     return pl.DataFrame(rows, schema=names, orient="row")
 

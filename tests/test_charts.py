@@ -265,7 +265,7 @@ def test_sizes_say_for_each_kind_how_many_and_where_most_lie() -> None:
 
 
 def test_sizes_name_the_clusters_and_shade_those_of_health_checks_only() -> None:
-    names = {"cluster": ["port 80, no payload", "port 80, payload 736 B"], "confidence": [0.97, 0.1]}
+    names = {"cluster": ["port 80, no payload", "port 80, payload 736 B"], "confidence": [0.97, 0.9]}
     clusters = pl.DataFrame(
         {**names, "kind": ["health-check", "service"], "bytes_low": [164, 900], "bytes_high": [216, 900], "flows": 9}
     )

@@ -269,7 +269,7 @@ def test_a_cluster_moved_by_hand_takes_all_its_records_along() -> None:
     split, counts = moved("service", flows)
     assert counts == {"service": flows.collect().height}
     row = split.clusters.row(by_predicate=pl.col("cluster") == "port 80, payload 130 B", named=True)
-    assert (row["kind"], row["confidence"]) == ("service", 0.0)
+    assert (row["kind"], row["confidence"]) == ("service", 1.0)
     assert row["reason"].startswith("decided by hand; the evidence says health-check (")
     assert "every 10.0 s from 2 nodes" in row["reason"]
     assert split.boundary.endswith("Decided by hand, not by the evidence: port 80, payload 130 B is service.")

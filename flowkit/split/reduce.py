@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from flowkit.knowledge import Knowledge
 from flowkit.split.keys import name, number
 from flowkit.split.lengths import MINUTE, doubled_of, of_records
 from flowkit.split.lengths import windows as windows_of
+from flowkit.split.told import given_of
 
 # A check is a handful of packets. Several in one record (a source port that comes back, 600 s windows) stay far below
 # this too; anything larger is service, and leaving it out keeps the tables small.
@@ -68,6 +70,7 @@ class Reduced:
     units: pl.DataFrame  # unit, pair, interface_id, cl, sv, sp, reply, n, first, last: pairs that meet often
     sizes: pl.DataFrame  # unit, packets, bytes, n: what they sent
     hist: pl.DataFrame  # unit, packets, bytes, bin, n, ports: sizes of the families found, and their broken forms
+    given: pl.DataFrame  # group, address, port, records: what was named beforehand, and how often it was met
     twice: pl.DataFrame  # interface_id, slow: where records are there twice; slow: by minutes and by ten minutes
 
     @property
@@ -76,7 +79,7 @@ class Reduced:
         return tuple(self.twice.filter("slow")["interface_id"])
 
 
-def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Reduced:
+def reduce_flows(flows: pl.LazyFrame, known: Knowledge, windows: pl.DataFrame | None = None) -> Reduced:
     """Return the small tables of a frame of flows, `hist` still empty: two passes over the records.
 
     `windows` are known beforehand where the flows are a part of others.
@@ -97,7 +100,7 @@ def reduce_flows(flows: pl.LazyFrame, windows: pl.DataFrame | None = None) -> Re
         roles = roles.join(scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
     sent = _collect(_sent(roles))
     sizes = sent.drop_nulls("packets").select(*SHAPE, "n")
-    tables = (cut, marks, ends, scans, _homes(pairs), _units(sent, pairs), sizes, sizes.clear())
+    tables = (cut, marks, ends, scans, _homes(pairs), _units(sent, pairs), sizes, sizes.clear(), given_of(known, pairs))
     twice = marks.select("interface_id", slow=pl.col("interface_id").is_in(list(doubled)))
     return Reduced(*tables, twice if repeats else twice.clear())
 

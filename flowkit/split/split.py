@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from flowkit.knowledge import Groups, Knowledge, knowledge
 from flowkit.split import decide
 from flowkit.split.assign import DOUBT, assign, connections, shapes
+from flowkit.split.clusters import clusters, named, verdict
 from flowkit.split.families import families, tried
 from flowkit.split.keys import number
 from flowkit.split.nodes import nodes_of
@@ -28,7 +29,7 @@ from flowkit.split.reduce import (
     served,
     usable,
 )
-from flowkit.split.words import boundary, clusters, named, page, summary, verdict
+from flowkit.split.words import against, boundary, page, summary
 
 
 def fit(
@@ -79,7 +80,7 @@ def fit(
 
 
 def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFrame]:
-    reduced = reduce_flows(flows)
+    reduced = reduce_flows(flows, known)
     what = tried(reduced)
     beats = follow(flows, reduced, what.members)
     fronts = served(flows, reduced, what.facts.join(what.ranges, on="unit", how="semi")["cl"])
@@ -96,12 +97,17 @@ class Split:
     clusters
         One row per family of connections found, with runners-up: cluster (its name), kind, server_port,
         payload_low/payload_high (bytes without headers), bytes_low/bytes_high and packets_low/packets_high (a record,
-        towards the target), flows (records seen at one interface), interval_s (seconds between checks from one checker
-        to one target), checkers, targets (how many), confidence (that it is a health check), reason (in words).
+        towards the target), flows (records seen at one interface), interval_s (seconds from check to check of one
+        target by one address; where several checkers share the address, each one's own is as many times longer),
+        checkers (addresses), targets (how many), confidence (the probability that the kind given is right; of an
+        uncertain one, that it is health checks; 1 where a person decided), reason (in words). What failing checks look
+        like, a SYN alone, belongs to the cluster of the checks that are answered.
     nodes
-        The load balancer's addresses as far as they are known: address, known ("given", "logged" or "inferred"), why.
+        The load balancer's addresses as far as they are known: address, known ("given", "given, checks nothing",
+        "given, not seen", "logged", "inferred" or "by hand"), why.
     boundary
-        What separates health checks from service here, in words.
+        What separates health checks from service here, in words, with what was given and is not in the records, or
+        does not agree with them.
     decisions
         What a person decided: the kind by the name of the cluster. `flowkit.load(…, assign=…)` takes it again.
     """
@@ -153,8 +159,9 @@ class Split:
         told = None if self.found is None else decide.decided(self.found, self.decisions)
         final = None if told is None else decide.weighed(told)
         self.clusters = clusters(told)
-        self.boundary = boundary(self.clusters, self.decisions, self.lacking)
-        self.nodes = nodes_of(final)
+        given = None if self.reduced is None else self.reduced.given
+        self.boundary = " ".join([boundary(self.clusters, self.decisions, self.lacking), *against(final, given)])
+        self.nodes = nodes_of(final, given)
         self.checks = None
         if self.reduced is not None and final is not None:
             self.checks = assign(self.reduced, final)
@@ -166,10 +173,11 @@ class Split:
         return there
 
     def label(self, flows: pl.LazyFrame) -> pl.LazyFrame:
-        """Return the flows with `kind` (String) and `confidence` (Float32, of that kind), lazily.
+        """Return the flows with `kind` (String) and `confidence` (Float32), lazily.
 
         `kind` is "health-check", "service", "uncertain" (what speaks for a check and what speaks against it balance)
-        or "other": not TCP, rejected, or a scan. Both directions and both interfaces of a connection are labelled.
+        or "other": not TCP, rejected, or a scan. `confidence` is the probability that the kind is right; of what is
+        uncertain, that it is a check. Both directions and both interfaces of a connection are labelled.
         The flows should be those the split was fitted on: what lies in another window is not a known check.
         """
         names = [name for name in flows.collect_schema().names() if name not in ("kind", "confidence")]
@@ -192,7 +200,7 @@ class Split:
     def _reduced(self, flows: pl.LazyFrame) -> Reduced | None:
         if self.reduced is None or self.found is None:
             return None
-        reduced = reduce_flows(flows, self.reduced.windows)
+        reduced = replace(reduce_flows(flows, Knowledge(), self.reduced.windows), given=self.reduced.given)
         return record(flows, reduced, shapes(self.found, reduced))
 
     def _chances(self, roles: pl.LazyFrame) -> pl.LazyFrame:

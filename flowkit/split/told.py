@@ -14,8 +14,9 @@ GROUPS = {
     "group": pl.String, "g_address": pl.String, "g_port": pl.Int32, "own_port": pl.Boolean,
     "g_protocol": pl.String, "g_interval": pl.Float64, "preserved": pl.Boolean,
 }  # fmt: skip
+GIVEN = {"group": pl.String, "address": pl.String, "port": pl.Int32}
 FIELDS = ("opens", "foreign", "outward")
-SAYS = ["group", "own_port", "paced", "spoken", "preserved"]
+SAYS = ["group", "own_port", "g_interval", "g_protocol", "paced", "spoken", "preserved"]
 
 
 def agreed(found: pl.DataFrame, known: Knowledge) -> pl.DataFrame:
@@ -41,6 +42,21 @@ def agreed(found: pl.DataFrame, known: Knowledge) -> pl.DataFrame:
     anywhere = table["g_address"].null_count() > 0
     listed = pl.lit(anywhere) | pl.col("sv").is_in(table["g_address"].drop_nulls().implode())
     return out.with_columns(elsewhere=pl.col("group").is_null() & listed)
+
+
+def given_of(known: Knowledge, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return what a person or AWS named, and how many records each address has: group (null for nodes), address, port.
+
+    `pairs` are the pairs of addresses met: srcaddr, dstaddr, n.
+    """
+    rows: list[tuple[str | None, str, int | None]] = [(None, address, None) for address in known.lb_addresses]
+    ends = ((group.name, *end) for group in known.target_groups for end in group.ends())
+    rows += [(group, address, checked) for group, address, _, checked in ends if address]
+    named = pl.DataFrame(rows, schema=GIVEN, orient="row").unique(maintain_order=True)
+    met = pl.concat([pairs.select(address=end, records="n") for end in ("srcaddr", "dstaddr")])
+    met = met.join(named.select("address").unique(), on="address").group_by("address").agg(pl.col("records").sum())
+    out = named.join(met, on="address", how="left", maintain_order="left")
+    return out.with_columns(pl.col("records").fill_null(0).cast(pl.Int64))
 
 
 def _table(known: Knowledge) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The split in words: clusters with their reasons, the boundary, the summary and its page."""
+"""The split in words: the reasons of a cluster, the boundary, the summary and its page."""
 
 from __future__ import annotations
 
@@ -8,96 +8,23 @@ from typing import Any
 
 import polars as pl
 
-from flowkit.split.assign import CHECK, DOUBT
-from flowkit.split.decide import CHANCE
+from flowkit.split.assign import CHECK
 
-SCHEMA = {
-    "cluster": pl.String, "kind": pl.String, "server_port": pl.Int32,
-    "payload_low": pl.Int64, "payload_high": pl.Int64, "bytes_low": pl.Int64, "bytes_high": pl.Int64,
-    "packets_low": pl.Int64, "packets_high": pl.Int64, "flows": pl.Int64, "interval_s": pl.Float64,
-    "checkers": pl.Int64, "targets": pl.Int64, "confidence": pl.Float64, "reason": pl.String,
-}  # fmt: skip
-# Two checkers' requests differ by the length of their own names and addresses in them; a family is what lies so near.
-APART = 8
-
-
-def named(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the candidates with `cluster`, the name of the family each belongs to; null where none is worth a look.
-
-    Families are drawn by what the evidence says and never by what a person decides, so that their names stay.
-    """
-    # Runners-up are worth a person's look when they are steady, or many and all alike; not scans and long connections.
-    alike = pl.col("single") & (pl.col("n") >= 30) & (pl.col("fresh") >= 0.5)
-    seen = (pl.col("chance") >= DOUBT) | (pl.col("even") >= 0.5) | alike
-    shown = found.filter(seen).with_columns(kind=verdict(pl.col("chance"))).sort("sp", "kind", "lo", "hi")
-    new = (pl.col("lo") - pl.col("hi").shift(1)).over("sp", "kind").fill_null(APART + 1) > APART
-    shown = shown.with_columns(family=new.cum_sum().over("sp", "kind"))
-    groups = shown.group_by("sp", "kind", "family").agg(
-        pl.col("payload_low").min(), pl.col("payload_high").max(), best=pl.col("chance").max(), n=pl.col("n").sum()
-    )
-    groups = groups.sort("best", "n", "sp", "payload_low", "family", descending=[True, True, False, False, False])
-    groups = groups.with_columns(cluster=pl.Series([_name(row) for row in groups.to_dicts()], dtype=pl.String))
-    twin = pl.int_range(1, pl.len() + 1).over("cluster")
-    name = pl.when(twin == 1).then("cluster").otherwise(pl.format("{} ({})", "cluster", twin))
-    names = groups.select("sp", "kind", "family", cluster=name)
-    shown = shown.join(names, on=["sp", "kind", "family"]).drop("kind", "family")
-    return pl.concat([shown, found.filter(~seen)], how="diagonal")
-
-
-def verdict(chance: pl.Expr) -> pl.Expr:
-    """Return what a chance of being a health check is called."""
-    check, doubt = pl.lit("health-check"), pl.lit("uncertain")
-    return pl.when(chance >= CHECK).then(check).when(chance >= DOUBT).then(doubt).otherwise(pl.lit("service"))
-
-
-def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
-    """Return one row per family, the likeliest health check first."""
-    if found is None or found.is_empty():
-        return pl.DataFrame(schema=SCHEMA)
-    rows = found.drop_nulls("cluster").group_by("cluster").agg(
-        pl.col("sp").first(),
-        payload_low=pl.col("payload_low").min(), payload_high=pl.col("payload_high").max(),
-        bytes_low=pl.col("bytes_low").min(), bytes_high=pl.col("bytes_high").max(),
-        packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
-        flows=pl.col("n").sum(), interval_s=pl.col("interval_s").sort_by("F", "cl", "sv").first(),
-        checkers=pl.col("cl").n_unique(), targets=pl.col("sv").n_unique(),
-        confidence=(pl.col("chance") * pl.col("n")).sum() / pl.col("n").sum(),
-        usual_packets=pl.col("usual_packets").sort_by("n", "cl", "sv").last(),
-        usual_bytes=pl.col("usual_bytes").sort_by("n", "cl", "sv").last(),
-        usual_share=pl.col("usual_share").sort_by("n", "cl", "sv").last(),
-        even=pl.col("even").max(), pure=pl.col("single").any(), sources=pl.col("sources").max(),
-        told=pl.col("told").mean(), visible=pl.col("visible").any(), inside=pl.col("inside").any(),
-        given=pl.col("given").any(), known=pl.col("known").any(), logged=pl.col("logged").any(),
-        fresh=pl.col("fresh").mean(), covered=pl.col("covered").mean(),
-        one_clock=pl.col("one_clock").max(), rivalled=pl.col("rivalled").all(),
-        typed=pl.col("typed").any(), instance=pl.col("instance").any(),
-        opens=pl.col("opens").mean(), foreign=pl.col("foreign").mean(), outward=pl.col("outward").mean(),
-        group=pl.col("group").drop_nulls().sort().first(), own_port=pl.col("own_port").any(),
-        paced=pl.col("paced").mean(), spoken=pl.col("spoken").mean(),
-        preserved=pl.col("preserved").any(), elsewhere=pl.col("elsewhere").all(),
-        stranger=pl.col("stranger").all(),
-        kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
-    )  # fmt: skip
-    rows = rows.sort(
-        "confidence", "flows", "sp", "payload_low", "cluster", descending=[True, True, False, False, False]
-    )
-    told = [row | {"server_port": row["sp"], "reason": _reason(row)} for row in rows.to_dicts()]
-    return pl.DataFrame([row | byhand(row) for row in told], schema=SCHEMA, strict=False)
-
-
-def byhand(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what a person's decision changes about a cluster: its kind, how sure it is, and the reason."""
-    if row["decided"] is None:
-        return {}
-    words = f"decided by hand; the evidence says {certain(row)}: {row['reason']}"
-    return {"kind": row["decided"], "confidence": CHANCE[row["decided"]], "reason": words}
+# The shortest interval of a checker in seconds (Elastic Load Balancing API, HealthCheckIntervalSeconds).
+SHORTEST = 5
+# So many addresses are named, and the rest counted.
+LISTED = 5
+# As even as half of what evenness can say: a beat, and not only a number of connections over a time.
+BEATS = 0.5
 
 
 def certain(row: Mapping[str, Any]) -> str:
-    """Return the kind of a cluster and how sure it is of that kind: what is uncertain, and what a person decided, is.
+    """Return the kind of a cluster and how sure it is of that kind; of an uncertain one, how likely checks are.
 
-    >>> certain({"kind": "service", "confidence": 0.03})
+    >>> certain({"kind": "service", "confidence": 0.97})
     'service (97 % sure)'
+    >>> certain({"kind": "uncertain", "confidence": 0.45})
+    'uncertain (health checks: 45 %)'
     """
     sure = _sure(row)
     return f"{row['kind']} ({sure})" if sure else str(row["kind"])
@@ -106,13 +33,13 @@ def certain(row: Mapping[str, Any]) -> str:
 def _sure(row: Mapping[str, Any]) -> str:
     if str(row.get("reason", "")).startswith("decided by hand"):
         return "decided by hand"
+    sure = row["confidence"]
     if row["kind"] == "uncertain":
-        return ""
-    sure = row["confidence"] if row["kind"] == "health-check" else 1 - row["confidence"]
-    return "> 99 % sure" if sure > 0.99 else f"{sure:.0%} sure".replace("%", " %")
+        return f"health checks: {100 * sure:.0f} %"
+    return "> 99 % sure" if sure > 0.99 else f"{100 * sure:.0f} % sure"
 
 
-def _name(row: dict[str, Any]) -> str:
+def title(row: dict[str, Any]) -> str:
     payload = span(row["payload_low"], row["payload_high"])
     return f"port {row['sp']}, " + ("no payload" if row["payload_high"] == 0 else f"payload {payload} B")
 
@@ -126,21 +53,54 @@ def span(low: int, high: int) -> str:
     return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
-def _reason(row: dict[str, Any]) -> str:
-    said = [_pace(row), _usual(row), *_for(row), *_against(row)]
+def reason(row: dict[str, Any]) -> str:
+    said = [_pace(row), _usual(row), *_failing(row), *_for(row), *_against(row)]
     return "; ".join(part for part in said if part)
 
 
 def _pace(row: dict[str, Any]) -> str:
-    who = f"{row['checkers']} {'address' if row['checkers'] == 1 else 'addresses'}"
-    if row["kind"] == "health-check":
-        who = f"{row['checkers']} node{'s' if row['checkers'] > 1 else ''}"
-    return f"every {row['interval_s']:.1f} s from {who}"
+    """Return how often it comes, and from how many: only what is steady comes every so many seconds."""
+    word = "node" if row["kind"] == "health-check" else "address"
+    who = "1 " + word if row["checkers"] == 1 else f"{row['checkers']} {word}{'es' if word == 'address' else 's'}"
+    return f"{often(row)} from {who}{_sharing(row)}"
+
+
+def often(row: Mapping[str, Any]) -> str:
+    """Return how often a cluster's connections come to each target from each address."""
+    return ("every {:.1f} s" if row["even"] >= BEATS else "one in {:.1f} s on average").format(row["interval_s"])
+
+
+def _sharing(row: Mapping[str, Any]) -> str:
+    """Return that several checkers share each address, where the settings or the shortest interval tell."""
+    if row["kind"] != "health-check":
+        return ""
+    many = round(row["g_interval"] / row["interval_s"]) if row["paced"] and row["paced"] >= BEATS else 1
+    if many > 1:
+        return f", which is every {row['g_interval']:g} s from each of {many} checkers at {_each(row)}"
+    if row["interval_s"] < 0.9 * SHORTEST:
+        return f", so several checkers are at {_each(row)}: none checks more often than every {SHORTEST} s"
+    return ""
+
+
+def _each(row: Mapping[str, Any]) -> str:
+    return "the node" if row["checkers"] == 1 else "each node"
 
 
 def _usual(row: dict[str, Any]) -> str:
     packets = row["usual_packets"]
     return f"{packets} packet{'s' if packets != 1 else ''} {row['usual_bytes']:,} bytes ({row['usual_share']:.0%})"
+
+
+def _failing(row: dict[str, Any]) -> list[str]:
+    """Return what is a SYN alone: the checks of a target that refuses or does not answer."""
+    if row["all_dead"]:
+        return ["each is a SYN alone: refused, or not answered"]
+    if not row["failing"]:
+        return []
+    where = f"{row['failing']} of {row['targets']} target{'s' if row['targets'] != 1 else ''}"
+    return [
+        f"{row['failed']:,} of them, to {where}, a SYN alone: refused, or not answered ({row['failing_s']:.1f} s apart)"
+    ]
 
 
 def _for(row: dict[str, Any]) -> list[str]:
@@ -197,9 +157,9 @@ def _fields(row: dict[str, Any]) -> list[str]:
 
 
 def _against(row: dict[str, Any]) -> list[str]:
+    said = ["but no steadier than chance"] if row["even"] < 0.2 else []
     if row["kind"] == "health-check":
-        return []
-    said = []
+        return said
     if row["told"] >= 0.6:
         said.append("but clients sent as many to the source, which only passed them on")
     if row["known"] and not row["given"]:
@@ -214,10 +174,12 @@ def _against(row: dict[str, Any]) -> list[str]:
         said.append("but it is a long connection, not a new one each time")
     if row["stranger"]:
         said.append("but others check this port alike, and it is none of them")
-    if row["sources"] == 1 and not row["given"]:
+    if row["idle"]:
+        said.append("but the nodes that check alike pass clients' data on, and it passes none")
+    if row["blind"]:
+        said.append("but service of one size would look the same, as no interface of a source is logged")
+    if row["checkers"] == 1 and row["sources"] == 1 and not row["given"]:
         said.append("but only one address does it")
-    if row["even"] < 0.2:
-        said.append("but no steadier than chance")
     return said
 
 
@@ -232,11 +194,67 @@ def boundary(families: pl.DataFrame, decisions: Mapping[str, str], lacking: Sequ
 
 def _none(families: pl.DataFrame) -> str:
     """Return why there are no health checks: nothing is steady, or what is has more against it than for it."""
+    doubted = families.filter(pl.col("kind") == "uncertain").height
+    if doubted:
+        return f"No health checks found for sure: {_many(doubted)} may be health checks, see the reasons."
     steady = families.filter(pl.col("reason").str.contains("far steadier than chance", literal=True)).height
     if not steady:
         return "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
     are, them = ("1 cluster is", "it") if steady == 1 else (f"{steady} clusters are", "them")
     return f"No health checks found: {are} far steadier than chance, but more speaks against {them}, see the reasons."
+
+
+def _many(clusters: int) -> str:
+    return "1 cluster" if clusters == 1 else f"{clusters} clusters"
+
+
+def against(found: pl.DataFrame | None, given: pl.DataFrame | None) -> list[str]:
+    """Return what was given and is not in the records, or does not agree with them, a sentence each."""
+    if found is None or given is None:
+        return []
+    checks = found.filter(pl.col("chance") >= CHECK)
+    nodes, targets = given.filter(pl.col("group").is_null()), given.filter(pl.col("group").is_not_null())
+    seen = checks.select(address="sv", port="sp").unique()
+    idle = targets.filter(pl.col("records") > 0)
+    if seen.height:
+        idle = pl.concat([
+            idle.drop_nulls("port").join(seen, on=["address", "port"], how="anti"),
+            idle.filter(pl.col("port").is_null()).join(seen, on="address", how="anti"),
+        ])  # fmt: skip
+    return [
+        *_listed("Given as load balancer addresses, but in no record", nodes.filter(pl.col("records") == 0)),
+        *_listed("Given as targets, but in no record", targets.filter(pl.col("records") == 0)),
+        *_listed("Given as targets, but no check of them was found", idle),
+        *_odd(checks),
+    ]
+
+
+def _listed(what: str, given: pl.DataFrame) -> list[str]:
+    ends = [_end(*end) for end in given.select("address", "port").unique(maintain_order=True).rows()]
+    if not ends:
+        return []
+    return [f"{what}: {', '.join(ends[:LISTED])}{f' and {len(ends) - LISTED:,} more' if len(ends) > LISTED else ''}."]
+
+
+def _end(address: str, port: int | None) -> str:
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _odd(checks: pl.DataFrame) -> list[str]:
+    """Return where the checks found are not as the target groups' settings say."""
+    paced = checks.filter(~pl.col("paced")).group_by("group", "sp", "g_interval", maintain_order=True)
+    spoken = checks.filter(~pl.col("spoken")).group_by("group", "sp", "g_protocol", maintain_order=True)
+    said = [
+        f"Target group {group!r} was said to check every {interval:g} s, but port {port} is checked every {seen:.1f} s."
+        for group, port, interval, seen in paced.agg(pl.col("interval_s").median()).rows()
+    ]
+    return said + [
+        f"Target group {group!r} was said to check by {protocol}, but the checks of port {port} carry "
+        f"{'data' if protocol == 'TCP' else 'none'}."
+        for group, port, protocol in spoken.agg().rows()
+    ]
 
 
 def _decided(decisions: Mapping[str, str]) -> list[str]:
@@ -253,7 +271,7 @@ def _edge(row: dict[str, Any]) -> str:
     shape = (
         f"{span(row['packets_low'], row['packets_high'])} packets, {span(row['bytes_low'], row['bytes_high'])} bytes"
     )
-    return f"to port {row['server_port']}, {payload} ({shape}), every {row['interval_s']:.1f} s"
+    return f"to port {row['server_port']}, {payload} ({shape}), {row['reason'].partition(' from ')[0]}"
 
 
 def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
