@@ -98,7 +98,10 @@ def knowledge(lb_addresses: Collection[str] | str | None = None, target_groups: 
         Addresses of the load balancer's nodes: a list, or text with commas or spaces between them.
     target_groups
         `TargetGroup`s, or a list of dicts, a polars DataFrame or the path of a CSV or JSON file with their attributes
-        as names. In a CSV, `targets` stand in one cell with spaces or semicolons between them.
+        as names. In a CSV, `targets` stand in one cell with spaces or semicolons between them. Or what
+        `aws elbv2 describe-target-groups` prints, whole or its list alone; groups that no Network Load Balancer can
+        have (HTTP, HTTPS, GENEVE) are left out. `TargetHealthDescriptions`, of `describe-target-health`, may stand in
+        a group, or beside the only one: their addresses become its targets.
 
     Raises
     ------
@@ -115,7 +118,13 @@ def knowledge(lb_addresses: Collection[str] | str | None = None, target_groups: 
     did you mean 'interval_s'?
     """
     addresses = _words(lb_addresses or (), "lb_addresses")
-    groups = tuple(_group(row, i) for i, row in enumerate(_rows(target_groups), 1))
+    rows = _rows(target_groups)
+    try:
+        groups = tuple(_group(row, i) for i, row in enumerate(rows, 1))
+    except KnowledgeError as error:
+        raise KnowledgeError(
+            f"{target_groups}: {error}" if isinstance(target_groups, str | Path) else str(error)
+        ) from None
     return Knowledge(tuple(dict.fromkeys(_address(a, "lb_addresses") for a in addresses)), groups)
 
 
@@ -135,16 +144,62 @@ def _rows(groups: Groups | None) -> list[TargetGroup | Mapping[str, Any]]:
     if isinstance(groups, pl.DataFrame):
         return list(groups.to_dicts())
     if isinstance(groups, TargetGroup | Mapping):
-        return [groups]
+        return _answered([groups])
     if not isinstance(groups, Iterable):
         raise KnowledgeError(f"target_groups is {groups!r:.60}: give a list of dicts, a DataFrame or a path")
-    return list(groups)
+    return _answered(list(groups))
+
+
+_ANSWER = {
+    "TargetGroupName": "name", "Protocol": "protocol", "Port": "port", "HealthCheckProtocol": "health_check_protocol",
+    "HealthCheckPort": "health_check_port", "HealthCheckIntervalSeconds": "interval_s",
+    "HealthCheckTimeoutSeconds": "timeout_s", "HealthyThresholdCount": "healthy_threshold",
+    "UnhealthyThresholdCount": "unhealthy_threshold",
+}  # fmt: skip
+"""What a `TargetGroup` holds, by AWS's own name (Elastic Load Balancing API, `TargetGroup`)."""
+
+
+def _answered(rows: list[Any]) -> list[Any]:
+    """Return the rows, those of AWS's own answers as ours."""
+    answers = [row for row in rows if isinstance(row, Mapping) and {"TargetGroups", "TargetGroupName"} & set(row)]
+    if not answers:
+        return rows
+    groups = [group for row in answers for group in row.get("TargetGroups", [row])]
+    if len(groups) == 1:
+        described = [said for row in rows if isinstance(row, Mapping) for said in _health(row)]
+        groups = [{"TargetHealthDescriptions": described, **groups[0]}]
+    able = [group for group in groups if group.get("Protocol") in PROTOCOLS]
+    if not able:
+        raise KnowledgeError(
+            "AWS's answer holds no target group of a Network Load Balancer: none speaks TCP, TLS or UDP"
+        )
+    return [_ours(group) for group in able]
+
+
+def _health(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(answer.get("TargetHealthDescriptions") or [])
+
+
+def _ours(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a target group of AWS's answer by our names; a target that is an instance has no address to go by."""
+    found = {ours: group[aws] for aws, ours in _ANSWER.items() if aws in group}
+    targets = [_told_target(said["Target"]) for said in _health(group)]
+    return found | {"targets": tuple(target for target in targets if target)}
+
+
+def _told_target(said: Mapping[str, Any]) -> str | None:
+    try:
+        address = ip_address(str(said.get("Id")))
+    except ValueError:
+        return None
+    port = f":{said['Port']}" if said.get("Port") else ""
+    return f"[{address}]{port}" if address.version == 6 else f"{address}{port}"
 
 
 def _file(path: Path) -> list[TargetGroup | Mapping[str, Any]]:
     try:
         if path.suffix.lower() == ".json":
-            held = json.loads(path.read_text(encoding="utf-8"))
+            held = json.loads(path.read_text(encoding="utf-8-sig"))
             rows = [held] if isinstance(held, dict) else held
         else:
             rows = pl.read_csv(path.read_bytes(), infer_schema=False).to_dicts()
@@ -155,7 +210,10 @@ def _file(path: Path) -> list[TargetGroup | Mapping[str, Any]]:
         raise KnowledgeError(f"{path} holds no table of target groups (CSV with a header, or JSON): {first}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise KnowledgeError(f"{path} holds no target groups: a list of objects such as {{'name': 'web', 'port': 80}}")
-    return rows
+    try:
+        return _answered(rows)
+    except KnowledgeError as error:
+        raise KnowledgeError(f"{path}: {error}") from None
 
 
 def _group(row: TargetGroup | Mapping[str, Any], number: int) -> TargetGroup:

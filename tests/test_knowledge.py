@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,51 @@ web,80,HTTP,8080,10,2,off,10.0.1.5 10.0.1.6:81;[2001:db8::1]:82
 
 
 def test_objects_dicts_frames_csv_and_json_say_the_same(tmp_path: Path) -> None:
-    csv, json = tmp_path / "groups.csv", tmp_path / "groups.json"
+    csv, rows = tmp_path / "groups.csv", tmp_path / "groups.json"
     csv.write_text(CSV)
-    json.write_text(pl.DataFrame([ROW]).write_json())
-    for form in ([WEB], [ROW], pl.DataFrame([ROW]), csv, str(json)):
+    rows.write_text(pl.DataFrame([ROW]).write_json())
+    for form in ([WEB], [ROW], pl.DataFrame([ROW]), csv, str(rows)):
         assert knowledge(target_groups=form).target_groups == (WEB,)
+
+
+ANSWER = {
+    "TargetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789010:targetgroup/web/0123456789abcdef",
+    "TargetGroupName": "web", "Protocol": "TCP", "Port": 80, "VpcId": "vpc-1", "HealthCheckProtocol": "HTTP",
+    "HealthCheckPort": "traffic-port", "HealthCheckEnabled": True, "HealthCheckIntervalSeconds": 10,
+    "UnhealthyThresholdCount": 2, "HealthCheckPath": "/", "TargetType": "ip", "LoadBalancerArns": [],
+}  # fmt: skip
+HEALTH = [
+    {"Target": {"Id": "10.0.1.5", "Port": 80}, "TargetHealth": {"State": "healthy"}},
+    {"Target": {"Id": "i-0123456789abcdef0", "Port": 80}},
+]
+APPLICATION = ANSWER | {"TargetGroupName": "site", "Protocol": "HTTP"}
+
+
+def test_what_aws_prints_of_target_groups_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "groups.json"
+    web = TargetGroup("web", port=80, health_check_protocol="HTTP", interval_s=10.0, unhealthy_threshold=2)
+    for printed in ({"TargetGroups": [ANSWER, APPLICATION]}, [ANSWER, APPLICATION], [ANSWER]):
+        path.write_text(json.dumps(printed))
+        assert knowledge(target_groups=path).target_groups == knowledge(target_groups=printed).target_groups == (web,)
+
+
+def test_targets_of_describe_target_health_are_taken_by_their_addresses() -> None:
+    for printed in (
+        {"TargetGroups": [ANSWER], "TargetHealthDescriptions": HEALTH},
+        [{"TargetGroups": [ANSWER]}, {"TargetHealthDescriptions": HEALTH}],
+        [ANSWER | {"TargetHealthDescriptions": HEALTH}],
+    ):
+        assert knowledge(target_groups=printed).target_groups[0].targets == ("10.0.1.5:80",)
+
+
+def test_an_answer_without_a_network_load_balancers_group_and_a_wrong_column_name_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "groups.json"
+    path.write_text(json.dumps({"TargetGroups": [APPLICATION]}))
+    with pytest.raises(KnowledgeError, match=r"groups\.json: AWS's answer holds no target group of a Network Load"):
+        knowledge(target_groups=path)
+    path.write_text('[{"name": "web", "prot": 80}]')
+    with pytest.raises(KnowledgeError, match=r"groups\.json: target group 'web' has a column 'prot'"):
+        knowledge(target_groups=str(path))
 
 
 def test_each_target_has_an_address_a_traffic_port_and_a_health_check_port() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from test_split import NODES, TARGETS, checks, frame, service
+from test_split import NODES, TARGETS, checks, connection, frame, service
 
 from flowkit.split import fit
 
@@ -77,3 +77,40 @@ def test_a_client_under_the_load_balancers_address_is_no_check(flows: pl.LazyFra
     known = flows.with_columns(pkt_srcaddr=pl.lit("203.0.113.7"))
     assert "but pkt-srcaddr is another's" in first(known)["reason"]
     assert first(known)["confidence"] < first(flows)["confidence"]
+
+
+def test_addresses_and_targets_that_were_given_and_are_not_there_are_said(flows: pl.LazyFrame) -> None:
+    group = {**HTTP, "targets": [*TARGETS, "10.1.2.200", "203.0.113.7"]}
+    split = fit(flows, lb_addresses=[NODES[0], "10.1.9.9"], target_groups=[group])
+    assert split.nodes.select("address", "known").rows() == [(NODES[0], "given"), ("10.1.9.9", "given, not seen")]
+    assert split.boundary.endswith(
+        "Given as load balancer addresses, but in no record: 10.1.9.9. Given as targets, but in no record: "
+        "10.1.2.200:80. Given as targets, but no check of them was found: 203.0.113.7:80."
+    )
+
+
+def test_an_address_that_was_given_and_checks_nothing_is_listed_as_that(flows: pl.LazyFrame) -> None:
+    split = fit(flows, lb_addresses=[*NODES])
+    assert split.nodes.select("address", "known").rows() == [(NODES[0], "given"), (NODES[1], "given, checks nothing")]
+
+
+def test_what_the_settings_say_against_the_records_stands_in_the_boundary(flows: pl.LazyFrame) -> None:
+    split = fit(flows, target_groups=[{**HTTP, "interval_s": 17, "health_check_protocol": "TCP"}])
+    assert "Target group 'web' was said to check every 17 s, but port 80 is checked every 10.0 s." in split.boundary
+    assert "Target group 'web' was said to check by TCP, but the checks of port 80 carry data." in split.boundary
+
+
+def test_several_checkers_at_a_node_are_told_by_the_settings(flows: pl.LazyFrame) -> None:
+    known = first(flows, target_groups=[{**HTTP, "interval_s": 20}])
+    assert "every 10.0 s from 1 node, which is every 20 s from each of 2 checkers at the node" in known["reason"]
+
+
+def test_a_node_that_only_a_persons_word_makes_one_is_said_to_be_that() -> None:
+    beacon = (
+        record
+        for tick in range(60)
+        for record in connection(tick * 10 + 4.4, "172.30.0.9", TARGETS[0], (5, 330, 5, 700))
+    )
+    split = fit(frame(checks(), service(), beacon), assign={"port 80, payload 62 B": "health-check"})
+    row = split.nodes.row(by_predicate=pl.col("address") == "172.30.0.9")
+    assert row[1:] == ("by hand", "a person said that what it sends is health checks")
