@@ -193,6 +193,12 @@ def test_peers_rank_by_what_is_asked() -> None:
     assert rows(peers(flows, by="srcaddr", n=1, rank="flows"), "srcaddr") == [("many",), ("other",)]
 
 
+def test_of_thousands_of_peers_the_big_ones_are_found_and_the_others_are_counted() -> None:
+    many = [flow(srcaddr=f"10.{n // 250}.{n % 250}.9", bytes=10) for n in range(3000)]
+    found = peers(frame(*many, flow(srcaddr="z", bytes=9), flow(srcaddr="z", bytes=2)), by="srcaddr", n=1)
+    assert rows(found, "srcaddr", "flows", "bytes", "groups") == [("z", 2, 11, 1), ("other", 3000, 30000, 3000)]
+
+
 @given(records, st.integers(1, 20))
 def test_the_rows_of_peers_add_up_to_all_flows(found: list[tuple[int, int, int, int, str]], n: int) -> None:
     flows = frame(*(flow(s, s + d, bytes=b, packets=p, srcaddr=k) for s, d, b, p, k in found))
@@ -264,6 +270,17 @@ def test_a_port_scan_keeps_its_source_in_the_row_of_the_rest() -> None:
         ("198.51.100.7", "10.0.0.2", "1", 1, 1, 1),
         ("198.51.100.7", "10.0.0.2", "10", 1, 1, 1),
         ("198.51.100.7", "10.0.0.2", "other", 28, 1, 28),
+    ]
+
+
+def test_of_thousands_of_refusals_the_rest_has_a_row_for_each_reason() -> None:
+    scan = [refusal(n, srcaddr="198.51.100.7", dstport=n, tcp_flags=2) for n in range(1, 3001)]
+    stray = [refusal(n, srcaddr="198.51.100.8", dstport=7, tcp_flags=16) for n in range(2)]
+    found = rejected(frame(*scan, *stray, refusal(srcaddr="198.51.100.9", tcp_flags=16)), n=1)
+    assert rows(found, "srcaddr", "dstport", "reason", "flows", "sources", "groups") == [
+        ("198.51.100.8", "7", NO_SYN, 2, 1, 1),
+        ("198.51.100.7", "other", NOT, 3000, 1, 3000),
+        ("198.51.100.9", "443", NO_SYN, 1, 1, 1),
     ]
 
 

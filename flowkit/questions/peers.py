@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from flowkit.questions.largest import KEY, SUMMED, key, marked, typed
 from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, option, require, seen_from, sums, text, total
+from flowkit.schema import TIME
 
 
 def peers(
@@ -49,28 +51,43 @@ def peers(
     number("n", n)
     made = (*COUNTS, "first_seen", "last_seen", "share", "groups", "vantage")
     require(flows, ["start", "end", "packets", "bytes"], keys, made)
-    groups = (
-        seen_from(flows, vantage, refused="action" in keys)
-        .group_by(text(*keys) or [pl.lit("all").alias("all")])
-        .agg(*sums(), first_seen=pl.col("start").min(), last_seen=pl.col("end").max())
-    )
     names = keys or ("all",)
-    order = groups.sort(rank, *names, descending=[True, *(False for _ in names)])
-    first = order.head(n).select(names).with_row_index("_rank")
-    named = pl.col("_rank").is_not_null()
+    seen = seen_from(flows, vantage, refused="action" in keys).select(
+        *(text(*keys) or [pl.lit("all").alias("all")]), "packets", "bytes", "start", "end"
+    )
+    schema = typed(*names) | SUMMED | {"share": pl.Float64(), "groups": pl.Int64(), "vantage": pl.String()}
+    return pl.defer(lambda: _answer(seen, names, n, rank).with_columns(vantage=pl.lit(vantage)), schema=schema)
+
+
+def _answer(seen: pl.LazyFrame, names: tuple[str, ...], n: int, rank: str) -> pl.DataFrame:
+    """Go over the flows twice: there may be millions of groups, and the names of most are never shown."""
+    seen = seen.with_columns(key(*names))
+    size = dict(zip(COUNTS, sums(), strict=True))[rank]
+    sizes = seen.group_by(KEY).agg(size.alias("_size")).collect(engine="streaming")
+    rows = (
+        marked(seen, sizes, n)
+        .group_by("_named", *(pl.when("_named").then(name).otherwise(pl.lit(OTHER)).alias(name) for name in names))
+        .agg(*sums(), first_seen=pl.col("start").min().cast(TIME), last_seen=pl.col("end").max().cast(TIME))
+        .collect(engine="streaming")
+    )
+    return _cut(rows, names, n, rank, sizes.height)
+
+
+def _cut(rows: pl.DataFrame, names: tuple[str, ...], n: int, rank: str, groups: int) -> pl.DataFrame:
+    """Return the first `n` rows, and what is left, which no name was looked up for or which comes later, as one."""
+    order = rows.lazy().sort("_named", rank, *names, descending=[True, True, *(False for _ in names)])
+    place = pl.when("_named").then(pl.col("_rank").clip(0, n)).otherwise(n)
+    shown = pl.col("_rank") < n
     return (
-        groups.join(first, on=names, how="left")
-        .group_by(
-            pl.col("_rank").fill_null(n),
-            *(pl.when(named).then(name).otherwise(pl.lit(OTHER)).alias(name) for name in names),
-        )
-        .agg(
-            total(*COUNTS),
-            pl.col("first_seen").min(),
-            pl.col("last_seen").max(),
-            pl.len().cast(pl.Int64).alias("groups"),
-        )
+        order.with_row_index("_rank")
+        .with_columns(place.alias("_rank"))
+        .group_by("_rank", *(pl.when(shown).then(name).otherwise(pl.lit(OTHER)).alias(name) for name in names))
+        .agg(total(*COUNTS), pl.col("first_seen").min(), pl.col("last_seen").max())
         .sort("_rank")
-        .with_columns(share=(pl.col(rank) / pl.col(rank).cast(pl.Float64).sum()).fill_nan(0.0), vantage=pl.lit(vantage))
-        .select(*names, *COUNTS, "first_seen", "last_seen", "share", "groups", "vantage")
+        .with_columns(
+            share=(pl.col(rank) / pl.col(rank).cast(pl.Float64).sum()).fill_nan(0.0),
+            groups=pl.when(shown).then(1).otherwise(groups - n).cast(pl.Int64),
+        )
+        .select(*names, *COUNTS, "first_seen", "last_seen", "share", "groups")
+        .collect()
     )

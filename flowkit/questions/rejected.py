@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from flowkit.questions.largest import KEY, SUMMED, key, marked, typed
 from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, require, sums, text
+from flowkit.schema import TIME
 
 NOT_IN = "not allowed in"
 NOT_OUT = "not allowed out"
@@ -66,48 +68,78 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
     number("n", n)
     made = ("reason", "flows", "packets", "bytes", "first_seen", "last_seen", "sources", "groups")
     require(flows, [*_TUPLE, "packets", "bytes", "start", "end", "action"], keys, made)
-    each = _with_reason(flows).group_by(*text(*keys), "reason", pl.col("srcaddr").alias("_source"))
-    groups = each.agg(*sums(), first_seen=pl.col("start").min(), last_seen=pl.col("end").max())
-    cut = groups.join(_first(groups, keys, n), on=[*keys, "reason"], how="left")
+    schema = typed(*keys, "reason") | SUMMED | {"sources": pl.Int64(), "groups": pl.Int64()}
+    return pl.defer(lambda: _answer(flows, keys, n), schema=schema)
+
+
+def _answer(flows: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.DataFrame:
+    """Go over the REJECTs three times: there may be millions of groups, and most are never shown by name."""
+    each = _with_reason(flows).select(
+        *text(*keys), "reason", "packets", "bytes", "start", "end", pl.col("srcaddr").hash().alias("_source")
+    )
+    each = each.with_columns(key(*keys, "reason"))
+    sizes = each.group_by(KEY, "reason").agg(_size=pl.len()).collect(engine="streaming")
     # A port scan has one source and a thousand ports: what all left-over groups share, their row keeps.
-    names = [pl.when(pl.col(key).n_unique() == 1).then(pl.col(key).first()).otherwise(pl.lit(OTHER)) for key in keys]
+    spread = [value for name in keys for value in (pl.col(name).min(), pl.col(name).max().alias(f"_{name}"))]
+    rows = (
+        marked(each, sizes, n)
+        .group_by("_named", "reason", pl.when("_named").then(KEY).alias(KEY), "_source")
+        .agg(*sums(), *spread, first_seen=pl.col("start").min().cast(TIME), last_seen=pl.col("end").max().cast(TIME))
+        .collect(engine="streaming")
+    )
+    return _cut(rows, keys, n, sizes.group_by("reason").agg(_all=pl.len()))
+
+
+def _cut(rows: pl.DataFrame, keys: tuple[str, ...], n: int, groups: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each of the `n` first groups, and one for each reason of all the others."""
+    counts = [pl.col(*COUNTS).sum(), pl.col("first_seen").min(), pl.col("last_seen").max()]
+    sources = pl.col("_source").n_unique().cast(pl.Int64).alias("sources")
+    ends = [*(pl.col(name).min() for name in keys), *(pl.col(f"_{name}").max() for name in keys)]
+    order = rows.lazy().filter("_named").group_by(KEY, "reason").agg(pl.col("flows").sum(), *ends)
+    down = [True, *(False for _ in keys), False]
+    first = order.sort("flows", *keys, "reason", descending=down).head(n).select(KEY).with_row_index("_rank")
+    same = [
+        pl.when(pl.col(name) == pl.col(f"_{name}")).then(name).otherwise(pl.lit(OTHER)).alias(name) for name in keys
+    ]
     return (
-        cut.group_by(pl.col("_rank").fill_null(n), "reason")
-        .agg(
-            *(value.alias(key) for key, value in zip(keys, names, strict=True)),
-            pl.col(*COUNTS).sum(),
-            pl.col("first_seen").min(),
-            pl.col("last_seen").max(),
-            sources=pl.col("_source").n_unique().cast(pl.Int64),
-            groups=pl.struct(pl.lit(0), *keys).hash().n_unique().cast(pl.Int64),
-        )
+        rows.lazy()
+        .join(first, on=KEY, how="left")
+        .group_by(pl.col("_rank").fill_null(n), "reason")
+        .agg(*counts, *ends, sources)
+        .join(groups.lazy(), on="reason", how="left")
+        .with_columns(*same, groups=_stands_for(n))
         .sort("_rank", "flows", "reason", descending=[False, True, False])
-        .select(*keys, *made)
+        .select(*keys, "reason", *COUNTS, "first_seen", "last_seen", "sources", "groups")
+        .collect()
     )
 
 
-def _first(groups: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.LazyFrame:
-    """Return the groups refused most often, with their place from 0 as `_rank`."""
-    totals = groups.group_by(*keys, "reason").agg(pl.col("flows").sum())
-    order = totals.sort("flows", *keys, "reason", descending=[True, *(False for _ in keys), False])
-    return order.head(n).drop("flows").with_row_index("_rank")
+def _stands_for(n: int) -> pl.Expr:
+    shown = pl.col("_rank") < n
+    return pl.when(shown).then(1).otherwise(pl.col("_all") - shown.sum().over("reason")).cast(pl.Int64)
 
 
 def _with_reason(flows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the REJECTs with `reason`: each is looked up among the accepted connections of its own interface."""
     names = flows.collect_schema().names()
     refused = flows.filter(pl.col("action") == "REJECT").with_columns(_connection())
-    accepted = (
-        flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
-        .select(_connection(), "start", "end")
-        .join(refused.select(_CONNECTION).unique(), on=_CONNECTION, how="semi")
-        .group_by(_CONNECTION)
-        .agg(_first=pl.col("start").min(), _last=pl.col("end").max())
-    )
     near = (pl.col("_first") <= pl.col("end")) & (pl.col("_last") >= pl.col("start") - pl.duration(minutes=10))
     after = (pl.col("protocol") == _TCP) & near.fill_null(value=False)
-    known = refused.join(accepted, on=_CONNECTION, how="left")
+    known = refused.join(_accepted(flows, refused).lazy(), on=_CONNECTION, how="left")
     return known.with_columns(reason=_reason(names, after))
+
+
+def _accepted(flows: pl.LazyFrame, refused: pl.LazyFrame) -> pl.DataFrame:
+    """Return from when to when each connection was accepted of which there is a REJECT too."""
+    numbers = refused.select(_CONNECTION).collect(engine="streaming")
+    return (
+        flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
+        .select(_connection(), "start", "end")
+        .join(numbers.lazy(), on=_CONNECTION, how="semi")
+        .group_by(_CONNECTION)
+        .agg(_first=pl.col("start").min(), _last=pl.col("end").max())
+        .collect(engine="streaming")
+    )
 
 
 def _connection() -> pl.Expr:

@@ -1,0 +1,34 @@
+"""The largest of very many groups, without holding the groups: first a number for each, then the names of the first."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from flowkit.questions.shared import COUNTS
+from flowkit.schema import TIME
+
+KEY = "_key"
+SUMMED: dict[str, pl.DataType] = {name: pl.Int64() for name in COUNTS} | {"first_seen": TIME, "last_seen": TIME}
+"""The types of what is told of each group."""
+_ASIDE = 1_000
+"""How many groups are looked at by name at least: so many may be as large as the last one that is shown."""
+
+
+def typed(*names: str) -> dict[str, pl.DataType]:
+    """Return the types of columns of text."""
+    return dict.fromkeys(names, pl.String())
+
+
+def key(*names: str) -> pl.Expr:
+    """Return a number for the values of columns of text. Two groups in ten million share one once in 400,000 times."""
+    parts = [pl.col(name).hash(place) for place, name in enumerate(names)]
+    return pl.sum_horizontal(parts).hash().alias(KEY) if parts else pl.lit(0, dtype=pl.UInt64).alias(KEY)
+
+
+def marked(flows: pl.LazyFrame, sizes: pl.DataFrame, n: int) -> pl.LazyFrame:
+    """Return the flows with `_named`: whether they are of one of the groups that can be among the `n` largest.
+
+    `sizes` holds `_size` of each `_key`. More groups than `n` may be marked, since of equal ones the names decide.
+    """
+    first = sizes.lazy().top_k(max(n, _ASIDE), by=["_size", KEY]).select(KEY).collect()[KEY]
+    return flows.with_columns(_named=pl.col(KEY).is_in(first.implode()))
