@@ -2,17 +2,21 @@
 
 Tables hold `Datetime("ms", "UTC")`. Charts draw the clock of the zone the user named; because Vega only knows UTC and
 the browser's own zone, a chart gets its times moved by the zone's offset at the start of the span and is drawn as UTC.
-The offset is fixed for the whole picture, so it can be taken back exactly (a brush gives true times), and its name is
-in view.
+The offset is fixed for the whole picture, so that no minute is drawn twice or left out where the clocks change, and it
+can be taken back exactly (a brush gives true times). What the axis says is the clock's own time on either side of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flowkit.errors import TimeError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where Unix time and Vega's begin."""
 
 
 def zone(tz: str) -> ZoneInfo:
@@ -63,11 +67,14 @@ def to_utc(moment: str | datetime | None, tz: str = "UTC", *, name: str = "time"
 
 def _local(when: datetime, tz: str, name: str) -> datetime:
     first, second = (when.replace(tzinfo=zone(tz), fold=fold) for fold in (0, 1))
-    if first.utcoffset() != second.utcoffset():
-        raise TimeError(
-            f"{name} '{when:%Y-%m-%d %H:%M}' falls into a clock change in {tz} and names no single moment: "
-            "write it with its offset, as '2026-10-25T02:30+01:00'"
-        )
+    before, after = _offset(first), _offset(second)
+    said = f"{name} '{when:%Y-%m-%d %H:%M}'"
+    if before < after:
+        instead = first.astimezone(UTC).astimezone(zone(tz))
+        raise TimeError(f"{said} does not exist in {tz}, where the clocks go forward: write {instead:%H:%M} instead")
+    if before > after:
+        ways = " or ".join(f"'{moment.isoformat(timespec='minutes')}'" for moment in (first, second))
+        raise TimeError(f"{said} comes twice in {tz}, where the clocks go back: write {ways}")
     return first
 
 
@@ -89,30 +96,88 @@ def span(
 
 @dataclass(frozen=True)
 class Clock:
-    """The clock a picture or a table is drawn with: a zone and the one offset it has in it."""
+    """The clock a picture or a table is drawn with: a zone, and what it does in the time that is shown."""
 
     tz: str
     offset: timedelta
+    """The offset at the beginning, which a picture is drawn with."""
+    changes: tuple[tuple[datetime, timedelta], ...] = ()
+    """When the clocks change, and the offset from then on."""
 
     @property
     def label(self) -> str:
-        """The zone's name with its offset, as it stands on every axis: `Asia/Tokyo (UTC+9)`."""
-        return self.tz if self.tz == "UTC" else f"{self.tz} ({_signed(self.offset)})"
+        """The zone's name with its offset, as it stands on every axis.
+
+        `Asia/Tokyo (UTC+9)`; where the clocks change, `Europe/Berlin (UTC+2 until 25 Oct 03:00, then UTC+1)`.
+        """
+        if not self.changes:
+            return self.tz if self.tz == "UTC" else f"{self.tz} ({_signed(self.offset)})"
+        offsets = [self.offset, *(offset for _, offset in self.changes)]
+        if len(self.changes) > _TOLD:
+            both = " and ".join(dict.fromkeys(map(_signed, offsets)))
+            return f"{self.tz} ({both}: the clocks change {len(self.changes)} times)"
+        ends = [f"{moment + offset:%d %b %H:%M}" for (moment, _), offset in zip(self.changes, offsets, strict=False)]
+        parts = [f"{_signed(offset)} until {end}" for offset, end in zip(offsets, ends, strict=False)]
+        return f"{self.tz} ({', '.join(parts)}, then {_signed(offsets[-1])})"
 
     def show(self, moment: datetime, fmt: str = "%Y-%m-%d %H:%M:%S") -> str:
-        """Return a moment as this clock shows it."""
-        return (moment.astimezone(UTC) + self.offset).strftime(fmt)
+        """Return a moment as this clock shows it; a time of day that comes twice has its offset behind it."""
+        try:
+            local = moment.astimezone(zone(self.tz))
+        except OverflowError:
+            local = moment
+        twice = "%H" in fmt and _offset(local.replace(fold=0)) > _offset(local.replace(fold=1))
+        return local.strftime(fmt) + (local.isoformat()[-6:] if twice else "")
 
 
-def clock(tz: str, moment: datetime) -> Clock:
-    """Return the clock of a zone as it goes at `moment`.
+_TOLD = 2
+"""How many clock changes a label names one by one."""
+
+_LONGEST = timedelta(days=3660)
+"""How far clock changes are looked for: what seems longer is a broken record."""
+
+_WEEK = timedelta(days=7)
+
+
+def clock(tz: str, first: datetime, last: datetime | None = None) -> Clock:
+    """Return the clock of a zone as it goes from `first` to `last`.
 
     >>> clock("Asia/Kolkata", datetime(2026, 5, 14, tzinfo=UTC)).label
     'Asia/Kolkata (UTC+5:30)'
-    >>> clock("America/New_York", datetime(2026, 1, 14, tzinfo=UTC)).show(datetime(2026, 1, 14, 12, 0, tzinfo=UTC))
-    '2026-01-14 07:00:00'
+    >>> berlin = clock("Europe/Berlin", datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 26, tzinfo=UTC))
+    >>> berlin.label
+    'Europe/Berlin (UTC+2 until 25 Oct 03:00, then UTC+1)'
+    >>> [berlin.show(datetime(2026, 10, 25, hour, 30, tzinfo=UTC), "%H:%M") for hour in (0, 1, 2)]
+    ['02:30+02:00', '02:30+01:00', '03:30']
     """
-    return Clock(tz, moment.astimezone(zone(tz)).utcoffset() or timedelta(0))
+    there = zone(tz)
+    begin = first.astimezone(UTC)
+    end = begin + min(max(last - first, timedelta(0)), _LONGEST) if last else begin
+    return Clock(tz, _offset_at(there, begin), tuple(_changes(there, begin, end)))
+
+
+def _changes(there: ZoneInfo, begin: datetime, end: datetime) -> Iterator[tuple[datetime, timedelta]]:
+    """Yield the moments after `begin` and until `end` at which a zone's offset changes; none has two in a week."""
+    while begin < end:
+        until = begin + min(_WEEK, end - begin)
+        if (new := _offset_at(there, until)) != _offset_at(there, begin):
+            low, high = begin, until
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) / 2
+                low, high = (low, middle) if _offset_at(there, middle) == new else (middle, high)
+            yield high.replace(microsecond=0), new
+        begin = until
+
+
+def _offset_at(there: ZoneInfo, moment: datetime) -> timedelta:
+    try:
+        return _offset(moment.astimezone(there))
+    except OverflowError:
+        return timedelta(0)
+
+
+def _offset(moment: datetime) -> timedelta:
+    return moment.utcoffset() or timedelta(0)
 
 
 def _signed(offset: timedelta) -> str:

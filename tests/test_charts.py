@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -439,3 +440,36 @@ def test_names_stand_before_addresses_in_every_chart_its_words_and_its_table(fig
     assert shown in json.dumps(figure.spec)
     assert shown in figure.alt
     assert shown in str(figure.table.rows())
+
+
+@pytest.mark.parametrize(
+    ("night", "said", "ticks"),
+    [
+        (
+            datetime(2026, 10, 24, 22, tzinfo=UTC),
+            "UTC+2 until 25 Oct 03:00, then UTC+1",
+            ["Sun 25 Oct", "01:00", "02:00", "02:00"],
+        ),
+        (
+            datetime(2026, 3, 28, 23, tzinfo=UTC),
+            "UTC+1 until 29 Mar 02:00, then UTC+2",
+            ["Sun 29 Mar", "01:00", "03:00", "04:00"],
+        ),
+    ],
+)
+def test_where_the_clocks_change_every_time_is_that_of_the_clock(
+    night: datetime, said: str, ticks: list[str], tmp_path: Path
+) -> None:
+    """No hour is drawn twice or left out: four hours stand apart evenly, each under what the clock showed then."""
+    hours = pl.datetime_range(night, night + timedelta(hours=3), "1h", time_zone="UTC", eager=True)
+    table = pl.DataFrame({"time": hours.cast(TIME), "flows": 1, "packets": 1, "bytes": 9})
+    figure = charts.timeline(table, tz="Europe/Berlin")
+    drawn = [row["time"] for row in values(figure)]
+    assert {b - a for a, b in pairwise(drawn)} == {3_600_000}
+    svg = figure.save(tmp_path / "a.svg").read_text()
+    labels = re.findall(r">([^<>]+)</text>", svg[svg.index("role-axis-label") :])
+    assert [label for label in labels if ":00" in label or " 2" in label][:4] == ticks
+    assert f"Europe/Berlin ({said})" in figure.alt
+    offsets = [row[0][-5:] for row in figure._repr_mimebundle_()[MIME]["table"]["rows"]]
+    assert (offsets[0], offsets[-1]) == (("+0200", "+0100") if night.month == 10 else ("+0100", "+0200"))
+    assert [figure.true_time(row["time"]) for row in values(figure)] == hours.to_list()

@@ -125,9 +125,8 @@ class Case:
 
     @property
     def clock(self) -> Clock:
-        """The clock this case is shown with."""
-        # The first flow's: a span asked for may begin months before, under another offset.
-        return clock(self.tz, self.facts["first"] or self.start)
+        """The clock this case is shown with, as it goes while there are flows."""
+        return clock(self.tz, self.facts["first"] or self.start, self.facts["last"] or self.end)
 
     def coverage(self, *, every: timedelta | None = None) -> pl.LazyFrame:
         """Return what the logs hold of each interface in each bin, a minute wide or wider: see the columns below.

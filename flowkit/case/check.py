@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flowkit.case import show
+from flowkit.times import clock
 from flowkit.wording import in_shell, many, printable
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
     shown = [f"  {label:<{wide}} {window or '?':>4} s |{strip}|" for label, window, strip in rows]
     minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1
     key = ", ".join(f"'{mark}' {state}" for state, mark in MARKS.items())
-    head = f"coverage from {case.clock.show(bins[0])} {case.clock.label}, {minutes:g} min a mark: {key}"
+    at = clock(case.tz, bins[0], bins[-1])
+    head = f"coverage from {at.show(bins[0])} {at.label}, {minutes:g} min a mark: {key}"
     return "\n".join([head, *shown])
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from flowkit.errors import SourceError
 from flowkit.formats.form import GIVEN
 from flowkit.sources.objects import called_log
+from flowkit.times import clock
 from flowkit.wording import many, printable
 
 if TYPE_CHECKING:
@@ -165,7 +166,8 @@ def _span(case: Case) -> str:
         start, end = case.start, case.end
     except SourceError:
         return "no time in any record, and no span was asked for"
-    return f"{case.clock.show(start)} to {case.clock.show(end)} {case.clock.label}"
+    at = clock(case.tz, start, end)
+    return f"{at.show(start)} to {at.show(end)} {at.label}"
 
 
 def _inside(case: Case) -> str:

@@ -131,7 +131,7 @@ def _chart(strip: _Strip) -> style.Drawing:
     left_out = strip.number - rows
     more = f"{words.count(left_out, 'more checker')} in the table, not drawn" if left_out else ""
     note = f"height: checks a minute, in {words.each(strip.width)}; line: what was due"
-    axis = style.time_axis(strip.at.label, note, more)
+    axis = style.time_axis(strip.at, note, more)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(strip)
     series = [name for name in _SERIES if name in placed["series"].to_list()]

@@ -98,7 +98,7 @@ def _chart(runs: pl.DataFrame, enis: list[str], at: Clock, note: str) -> style.D
         alt.Chart(style.data(strips))
         .mark_rect()
         .encode(
-            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(at.label, note)),
+            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(at, note)),
             x2="until",
             y=style.down(len(enis)),
             y2="bottom",

@@ -13,7 +13,7 @@ import polars as pl
 from flowkit.charts import style, words
 from flowkit.errors import QuestionError
 from flowkit.names import Names
-from flowkit.times import Clock, clock
+from flowkit.times import EPOCH, Clock, clock
 
 MIME = "application/vnd.flowkit.chart+json"
 
@@ -92,13 +92,17 @@ class Figure:
         return data
 
     def _rows(self) -> dict[str, Any]:
-        """Return the table as a page shows it: times as text on the figure's clock."""
+        """Return the table as a page shows it: times as text on the figure's clock, with offsets where they change."""
+        changes = bool(self.clock.changes)
         times = [name for name, dtype in self.table.schema.items() if isinstance(dtype, pl.Datetime)]
         shown = self.table.head(MOST_ROWS).with_columns(
-            (pl.col(times) + self.clock.offset).dt.strftime("%Y-%m-%d %H:%M:%S"),
+            pl.col(times)
+            .dt.convert_time_zone(self.clock.tz)
+            .dt.strftime(f"%Y-%m-%d %H:%M:%S{' %z' if changes else ''}"),
             pl.col(pl.Float64, pl.Float32).round(4),
         )
-        columns = [f"{name}, {self.clock.label}" if name in times else name for name in shown.columns]
+        clock = self.clock.tz if changes else self.clock.label
+        columns = [f"{name}, {clock}" if name in times else name for name in shown.columns]
         return {"columns": columns, "rows": [list(row) for row in shown.rows()], "height": self.table.height}
 
 
@@ -118,9 +122,11 @@ def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str, names: Names | 
 
 
 def clock_of(times: pl.Series, tz: str) -> Clock:
-    """Return the clock of a zone as it goes at the first of the times."""
-    first = times.min()
-    return clock(tz, first if isinstance(first, datetime) else datetime(2000, 1, 1, tzinfo=UTC))
+    """Return the clock of a zone as it goes from the first of the times to the last."""
+    first, last = times.min(), times.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return clock(tz, EPOCH)
+    return clock(tz, first, last)
 
 
 def drawn(column: str, at: Clock) -> pl.Expr:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
+from flowkit.times import EPOCH, Clock
+
 if TYPE_CHECKING:
     import altair as alt
 
@@ -103,14 +105,38 @@ def lines(text: str, width: int = 62) -> list[str]:
     return wrap(re.sub(r"(?<=\d) (?=[A-Za-z%])", "\u00a0", text), width) or [""]
 
 
-def time_axis(clock: str, *notes: str) -> alt.Axis:
+def time_axis(at: Clock, *notes: str) -> alt.Axis:
     """Return the axis of a clock: its zone by name, and below it what has to be known."""
     import altair as alt
 
-    shapes = {"seconds": "%H:%M:%S", "minutes": "%H:%M", "hours": "%H:%M", "date": "%a %d %b", "month": "%b %Y"}
-    said = [f"time, {clock}", *(line for note in notes if note for line in lines(note))]
-    ticks = alt.ExprRef("ceil(width / 80)")
-    return alt.Axis(title=said, format=shapes, grid=False, tickCount=ticks, labelOverlap="greedy", labelFlush=False)
+    shapes = {"seconds": "%H:%M:%S", "minutes": "%H:%M", "hours": "%H:%M", "month": "%b %Y"}
+    shapes |= dict.fromkeys(("date", "week"), "%a %d %b")
+    said = [*lines(f"time, {at.label}", 44), *(line for note in notes if note for line in lines(note))]
+    return alt.Axis(
+        title=said,
+        format=shapes,
+        labelExpr=_told(at) if at.changes else alt.Undefined,
+        grid=False,
+        tickCount=alt.ExprRef("ceil(width / 80)"),
+        labelOverlap="greedy",
+        labelFlush=False,
+    )
+
+
+def _told(at: Clock) -> str:
+    """Return what a tick says where the clocks change: it is drawn with the first offset, and told with its own.
+
+    A tick at what would have been midnight has its date with its time.
+    """
+    told = "datum.label"
+    for moment, offset in at.changes:
+        since, shift = (round(t.total_seconds() * 1000) for t in (moment + at.offset - EPOCH, offset - at.offset))
+        local = f"time(datum.value) + {shift}"
+        clock = f"utcseconds({local}) ? '%H:%M:%S' : utchours({local}) + utcminutes({local}) ? '%H:%M' : '%a %d %b'"
+        midnight = "utchours(datum.value) + utcminutes(datum.value) + utcseconds(datum.value) == 0"
+        own = f"utcFormat({local}, {midnight} ? '%d %b %H:%M' : {clock})" if shift else "datum.label"
+        told = f"time(datum.value) >= {since} ? {own} : {told}"
+    return told
 
 
 def count_axis(title: str, *, biggest: float, measure: str = "flows", grid: bool = True) -> alt.Axis:

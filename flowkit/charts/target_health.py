@@ -158,7 +158,7 @@ def _chart(health: _Health) -> style.Drawing:
     rows = len(health.targets)
     lost = ", ▲ where some failed" if health.summed["service_failed"].sum() else ""
     note = f"checks (bars) and service flows (line{lost}) in {words.each(health.width)}"
-    axis = style.time_axis(health.at.label, note, health.left_out)
+    axis = style.time_axis(health.at, note, health.left_out)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(health)
     blue = style.COLOURS["kind"]["service"]

@@ -147,7 +147,7 @@ def _chart(volume: _Volume, notes: list[str], *, zoom: bool) -> style.Drawing:
         alt.Chart(style.data(bars))
         .mark_rect()
         .encode(
-            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(volume.at.label, *notes)),
+            x=alt.X("time:T", scale=alt.Scale(type="utc"), axis=style.time_axis(volume.at, *notes)),
             x2="until",
             y=alt.Y(
                 "bottom:Q",

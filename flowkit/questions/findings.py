@@ -17,6 +17,7 @@ from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
 from flowkit.questions.stories import felt, one_sided, story, verdict
 from flowkit.questions.stories import moment as _time
+from flowkit.times import clock
 
 _MOST_GAPS = 5
 
@@ -54,9 +55,10 @@ def findings(case: Case) -> Findings:
 
 
 def _when(case: Case) -> str:
-    first, last = (case.clock.show(moment, "%Y-%m-%d") for moment in (case.start, case.end))
+    at = clock(case.tz, case.start, case.end)
+    first, last = (at.show(moment, "%Y-%m-%d") for moment in (case.start, case.end))
     days = first if first == last else f"{first} to {last}"
-    return f"All times are those of {days} in {case.clock.label}."
+    return f"All times are those of {days} in {at.label}."
 
 
 def _health(case: Case) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -91,14 +91,15 @@ def _made_from(
     """Return what a reader must know about the page, as it was asked for."""
     first, last = span(start, end, tz)
     moment = first or last
-    shown = clock(tz, moment) if moment else None
+    # A span without an end is only known to have one offset where the zone never has another.
+    shown = clock(tz, moment, last or moment + timedelta(days=366)) if moment else None
     begin, until = (shown.show(when).removesuffix(":00") if shown and when else "" for when in (first, last))
     window = f"{begin or 'the first record'} to {until or 'the last record'}"
     said = "; ".join(f"{cluster} is {kind}" for cluster, kind in assign.items())
     return {
         "Made from": source,
         "Window": window if moment else "everything there is",
-        "Times in": shown.label if shown else tz,
+        "Times in": shown.label if shown and (last or not shown.changes) else tz,
         **({"Decided by hand, in the parameters": said} if said else {}),
         "flowkit": version("flowkit"),
     }

@@ -205,4 +205,4 @@ def _span(case: Case | pl.LazyFrame, facts: Facts, tz: str | None) -> Span:
     else:
         raise QuestionError("there are no flows here, so there is nothing to explore: take another source or span")
     ceiled = (end + _SECOND - timedelta(microseconds=1)).replace(microsecond=0)
-    return Span(start.replace(microsecond=0), ceiled, clock(tz, start))
+    return Span(start.replace(microsecond=0), ceiled, clock(tz, start, ceiled))

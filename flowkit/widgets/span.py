@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flowkit.errors import TimeError
-from flowkit.times import Clock, to_utc
+from flowkit.times import EPOCH, Clock, to_utc
 
 _MINUTES = (1, 5, 10, 15, 30, 60, 180, 360, 720, 1440)
 _MOST_STEPS = 240
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 Ends = tuple[datetime | None, datetime | None]
@@ -30,7 +29,7 @@ class Span:
     def minutes(self) -> int:
         """The length of a step: a minute, or more where that would make more than 240 steps.
 
-        >>> day = datetime(2026, 5, 14, tzinfo=UTC)
+        >>> day = EPOCH
         >>> [Span(day, day + timedelta(days=n), Clock("UTC", timedelta(0))).minutes for n in (1, 7, 400)]
         [10, 60, 2880]
         """
@@ -42,14 +41,14 @@ class Span:
     def steps(self) -> list[datetime]:
         """The moments a slider can stand on, the ends of the timeline's bins.
 
-        >>> day = datetime(2026, 5, 14, tzinfo=UTC)
+        >>> day = EPOCH
         >>> span = Span(day + timedelta(seconds=10), day + timedelta(seconds=130), Clock("UTC", timedelta(0)))
         >>> [f"{moment:%H:%M:%S}" for moment in span.steps]
         ['00:00:00', '00:01:00', '00:02:00', '00:03:00']
         """
         step = timedelta(minutes=self.minutes)
-        first, last = (self.start - _EPOCH) // step, -((_EPOCH - self.end) // step)
-        return [_EPOCH + n * step for n in range(first, max(last, first + 1) + 1)]
+        first, last = (self.start - EPOCH) // step, -((EPOCH - self.end) // step)
+        return [EPOCH + n * step for n in range(first, max(last, first + 1) + 1)]
 
     def clip(self, ends: Ends) -> Ends:
         """Return a time range with the ends open that reach the end of the flows.
@@ -67,13 +66,10 @@ class Span:
         """Return what was typed as a moment: on the clock shown if it has no offset of its own, open if it is empty.
 
         >>> tokyo = Clock("Asia/Tokyo", timedelta(hours=9))
-        >>> Span(_EPOCH, _EPOCH, tokyo).read("2026-05-14 23:00", "start")
+        >>> Span(EPOCH, EPOCH, tokyo).read("2026-05-14 23:00", "start")
         datetime.datetime(2026, 5, 14, 14, 0, tzinfo=datetime.timezone.utc)
         """
-        when = to_utc(text, name=name)
-        if when is None or datetime.fromisoformat(text.strip()).tzinfo:
-            return when
-        return when - self.clock.offset
+        return to_utc(text, self.clock.tz, name=name)
 
     def nearest(self, ends: Ends) -> tuple[datetime, datetime]:
         """Return the steps nearest to a time range, at least one apart; where it is open, the outermost."""
@@ -86,7 +82,7 @@ class Span:
         """Return the time range of a brush, which Vega tells in milliseconds of the clock drawn; none is open."""
         if not value:
             return None, None
-        low, high = (_EPOCH + at * _MS - drawn.offset for at in sorted(next(iter(value.values()))))
+        low, high = (EPOCH + at * _MS - drawn.offset for at in sorted(next(iter(value.values()))))
         return self.nearest((low, high))
 
     def to_brush(self, ends: Ends, drawn: Clock) -> tuple[int, ...]:
@@ -95,7 +91,7 @@ class Span:
             return ()
         first, last = ends[0] or self.start, ends[1] or self.end
         begun = max(step for step in self.steps if step <= first)
-        return tuple((moment + drawn.offset - _EPOCH) // _MS for moment in (begun, last - _MS))
+        return tuple((moment + drawn.offset - EPOCH) // _MS for moment in (begun, last - _MS))
 
     def show(self, moment: datetime, fmt: str = "%Y-%m-%d %H:%M:%S") -> str:
         """Return a moment as the panel's clock shows it."""
