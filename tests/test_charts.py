@@ -296,10 +296,17 @@ def test_a_window_that_the_span_cuts_off_is_not_taken_for_missed_checks() -> Non
     figure = charts.cadence(cadence_table())
     assert figure.title == "Checks came short from 1 of 1 checker: 10.0.9.1, 00:02 to 00:03"
     assert [row["series"] for row in values(figure) if "said" in row] == [
-        *["as many as due"] * 2, "fewer", "as many as due", "cut off by the span",
+        *["as usual"] * 2, "fewer", "as usual", "cut off by the span",
     ]  # fmt: skip
     (label,) = (row["label"] for row in values(figure) if "label" in row)
-    assert label == "10.0.9.1 · 2 targets, each every 10.0 s · 12 a minute, short in 1 of 5 windows"
+    assert label == "10.0.9.1 · 2 targets · usually 12 a minute, fewer in 1 of 5 windows"
+
+
+def test_an_even_pace_is_said_with_how_even_it_is() -> None:
+    steady = cadence_table().with_columns(checks=pl.Series([12, 11, 12, 13, 4]))
+    assert (
+        charts.cadence(steady).title == "Checks from 1 checker at an even pace: no window more than 8 % below the usual"
+    )
 
 
 def test_checks_that_stop_are_said_first() -> None:
@@ -378,6 +385,22 @@ def test_of_many_interfaces_those_with_gaps_are_drawn_and_the_others_counted() -
 # target health
 
 
+def test_a_port_scan_is_one_bar_and_the_title_says_what_the_bars_show() -> None:
+    keys = {"dstaddr": "10.0.0.5", "reason": "not allowed in", "packets": 1, "bytes": 44, "sources": 1}
+    times = {"first_seen": at(0), "last_seen": at(5)}
+    ports = {"dstport": ["22", "23", "24", "25", "other", "22"], "groups": [1, 1, 1, 1, 296, 1]}
+    scan = pl.DataFrame(
+        {"srcaddr": ["198.51.100.7"] * 5 + ["10.9.9.9"], **keys, **ports, "flows": [4, 4, 4, 4, 1184, 61], **times}
+    ).select("srcaddr", "dstaddr", "dstport", pl.exclude("srcaddr", "dstaddr", "dstport"))
+    figure = charts.rejected(scan)
+    assert figure.title == "Rejected: 1,261 flows, most from 198.51.100.7 (300 ports)"
+    assert [row["label"] for row in values(figure) if "who" in row] == [
+        "198.51.100.7 → 10.0.0.5 · 300 ports · 1,200 flows · 00:00 to 00:05",
+        "10.9.9.9 → 10.0.0.5:22 · 61 flows · 00:00 to 00:05",
+    ]
+    assert figure.table.height == 6
+
+
 def test_target_health_says_which_target_failed_and_when() -> None:
     healthy = health_table("10.0.0.3:80").with_columns(answered=pl.lit(6), refused=pl.lit(0), unreachable=pl.lit(0))
     figure = charts.target_health(pl.concat([healthy, health_table()], how="vertical_relaxed"), tz="Asia/Tokyo")
@@ -385,7 +408,7 @@ def test_target_health_says_which_target_failed_and_when() -> None:
         "10.0.0.2:80 refused or left unanswered 14 of 30 checks, 09:01 to 09:03; 1 other target failed none"
     )
     assert (
-        "10.0.0.2:80 · 14 of 30 checks failed · line: service, up to 40; "
+        "10.0.0.2:80 · 14 of 30 checks failed; line: service, up to 40 flows in a minute; "
         "refused 8 times, 09:01 to 09:02; unreachable 6 times, 09:02 to 09:03." in figure.alt
     )
 
@@ -411,8 +434,9 @@ def test_one_failed_check_is_no_headline() -> None:
 def test_service_that_failed_is_marked_and_counted() -> None:
     lost = health_table().with_columns(service_failed=pl.Series([0, 4, 0] * 2))
     figure = charts.target_health(lost)
-    (label,) = (row["label"] for row in values(figure) if "label" in row)
-    assert label.endswith("14 of 30 checks failed · ▲ 4 service flows failed · line: service, up to 40")
+    assert [row["label"] for row in values(figure) if "label" in row] == [
+        "10.0.0.2:80 · 14 of 30 checks failed", "line: service, up to 40 flows in a minute; ▲ 4 failed"
+    ]  # fmt: skip
     assert [row["lost"] for row in values(figure) if "lost" in row] == [0, 4, 0]
 
 

@@ -43,7 +43,7 @@ def gaps(log: FlowLog) -> Iterator[str]:
     if not log.readable:
         yield f"goes to {log.destination or log.kind}, where flowkit cannot read"
     if log.traffic == "ACCEPT":
-        yield "only ACCEPT is recorded: what was refused is not to be seen"
+        yield "only ACCEPT is recorded: what was rejected is not to be seen"
     if log.traffic == "REJECT":
         yield "only REJECT is recorded: traffic that was let through, health checks included, is not to be seen"
     if log.interval_s > 60:

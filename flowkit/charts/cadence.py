@@ -15,8 +15,8 @@ from flowkit.times import Clock
 
 _ROW = 84
 _MOST = 24
-_SERIES = ("as many as due", "fewer", "more", "cut off by the span")
-_TIPS = {"checker": "checker", "when": "time", "said": "checks", "usual": "due", "lasting": "seen of the window"}
+_SERIES = ("as usual", "fewer", "more", "cut off by the span")
+_TIPS = {"checker": "checker", "when": "time", "said": "checks", "usual": "usual", "lasting": "seen of the window"}
 # Counts of a clock waver by one where a window's edge falls on a tick; a quarter covers several targets' ticks at once.
 _SLACK, _SHARE = 1.5, 0.25
 
@@ -85,13 +85,22 @@ class _Strip:
         short = [checker for checker in self.checkers if self.windows(checker, "fewer")]
         who = words.count(self.number, "checker")
         if not short:
-            return f"Checks from {who}, as even as a clock: no window came short"
+            return f"Checks from {who} at an even pace{self._least}"
         more = f", and {len(short) - 1} more" if len(short) > 1 else ""
         silent = self.span(short[0], pl.col("checks") == 0)
         if silent:
             return f"No checks from {words.name(short[0])}, {silent}; {len(short)} of {who} came short"
         when = self.span(short[0], pl.col("series") == "fewer")
         return f"Checks came short from {len(short)} of {who}: {words.name(short[0])}, {when}{more}"
+
+    @property
+    def _least(self) -> str:
+        """Return how far the emptiest whole window is below the usual."""
+        whole = self.told.filter((pl.col("series") != _SERIES[3]) & (pl.col("due") > 0))
+        least = whole.select((1 - pl.col("checks") / pl.col("due")).max()).item()
+        if least is None or least <= 0:
+            return ": no window with fewer than usual"
+        return f": no window more than {words.percent(least, 1)} below the usual"
 
     @property
     def spoken(self) -> str:
@@ -109,12 +118,12 @@ class _Strip:
         own = self.own(checker)
         due = own.filter((pl.col("checks") > 0) & (pl.col("series") != _SERIES[3]))
         usual = due if due.height else own
-        pace, targets = float(usual.select((pl.col("due") * 60 / pl.col("length_s")).median()).item()), usual["targets"]
-        feet = int(targets.mode().max())  # type: ignore[arg-type]
-        every = f", each every {60 * feet / pace:.1f} s" if pace else ""
+        pace = float(usual.select((pl.col("due") * 60 / pl.col("length_s")).median()).item())
+        feet = int(usual["targets"].mode().max())  # type: ignore[arg-type]
         short, most = self.windows(checker, "fewer"), words.count(own.height, "window")
-        said = f"short in {short} of {most}" if short else f"even in {most}"
-        return f"{words.name(checker)} · {words.count(feet, 'target')}{every} · {pace:.3g} a minute, {said}"
+        low, high = usual.select(low=pl.col("per_minute").min(), high=pl.col("per_minute").max()).row(0)
+        said = f"fewer in {short} of {most}" if short else f"{low:.3g} to {high:.3g} seen"
+        return f"{words.name(checker)} · {words.count(feet, 'target')} · usually {pace:.3g} a minute, {said}"
 
     def span(self, checker: str, which: pl.Expr) -> str:
         """Return between which times a checker's windows are of a kind; nothing where none is."""
@@ -130,7 +139,7 @@ def _chart(strip: _Strip) -> style.Drawing:
     rows = len(strip.checkers)
     left_out = strip.number - rows
     more = f"{words.count(left_out, 'more checker')} in the table, not drawn" if left_out else ""
-    note = f"height: checks a minute, in {words.each(strip.width)}; line: what was due"
+    note = f"bars: checks a minute, seen in {words.each(strip.width)}; dashed: the usual number"
     axis = style.time_axis(strip.at, note, more)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(strip)

@@ -55,7 +55,7 @@ def _lane(row: dict[str, Any], low: int, high: int) -> Lane:
 
 
 def drawn_lanes(found: list[Lane], rows: int, x: alt.X, above: float) -> list[alt.Chart]:
-    """Return what is drawn of the lanes: shades through all rows, brackets with edges, and words."""
+    """Return what is drawn of the lanes: shades in all rows below their words, brackets, and words."""
     import altair as alt
 
     if not found:
@@ -65,7 +65,8 @@ def drawn_lanes(found: list[Lane], rows: int, x: alt.X, above: float) -> list[al
     right.shorthand = "right:Q"
     colour = alt.Color("colour:N", scale=None)
     brackets = alt.Chart(style.data(placed))
-    checks = alt.Chart(style.data([row for row in placed if row["check"]]))
+    shaded = [row | {"top": n + 0.2, "floor": n + 0.97} for row in placed if row["check"] for n in range(rows)]
+    checks = alt.Chart(style.data(shaded))
     edge = checks.mark_rule(strokeDash=[2, 3], opacity=0.8)
     return [
         checks.mark_rect(opacity=0.16, clip=True).encode(x=x, x2="right", y=y, y2="floor", color=colour),
@@ -95,7 +96,6 @@ def _placed(found: list[Lane], rows: int, above: float) -> list[dict[str, Any]]:
             "left": max(lane.low - 0.5, 0.5),
             "right": lane.high + 0.5,
             "top": (i + 0.78) * step - above,
-            "floor": rows,
             "colour": style.COLOURS["kind"].get(lane.kind, style.INK),
             "label": lane.said,
             "ends": lane.right,

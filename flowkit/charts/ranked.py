@@ -22,12 +22,15 @@ def who(row: Mapping[str, Any], keys: list[str]) -> str:
     """Return whom a row of a ranked table stands for.
 
     >>> who({"srcaddr": "10.0.0.1", "dstport": "other", "groups": 7}, ["srcaddr", "dstport"])
-    '10.0.0.1 · 7 others'
+    '10.0.0.1 · 7 ports'
+    >>> who({"srcaddr": "other", "dstport": "22", "groups": 7}, ["srcaddr", "dstport"])
+    'dstport 22 · 7 others'
     """
     if row["groups"] == 1:
         return words.pair([row[key] for key in keys], keys)
     known = [key for key in keys if row[key] != "other"]
-    rest = f"{row['groups']:,} others"
+    ports = known == [key for key in keys if key != "dstport"]
+    rest = f"{row['groups']:,} {'ports' if ports and known else 'others'}"
     return f"{words.pair([row[key] for key in known], known)} · {rest}" if known else rest
 
 

@@ -1,4 +1,4 @@
-"""Draws `flowkit.rejected`: what was refused, the most often refused first, coloured by the reason."""
+"""Draws `flowkit.rejected`: what security groups and network ACLs rejected, the most first, coloured by the reason."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flowkit.names import Names
 from flowkit.times import Clock
 
 _OWN = ("reason", "flows", "packets", "bytes", "first_seen", "last_seen", "sources", "groups")
+_SCAN = 4
 _TIPS = {
     "who": "what",
     "series": "reason",
@@ -34,6 +35,8 @@ def rejected(
 ) -> Figure:
     """Return a bar of flows for each row of what `flowkit.rejected` returns; times are on the clock of `tz`.
 
+    A source that met four ports or more of one address is one bar: a port scan is one thing.
+
     Raises `QuestionError` on another table.
     `names` are such as `case.names`: they stand before the addresses that they are known for.
 
@@ -48,12 +51,29 @@ def rejected(
     if frame.height == 0:
         return nothing(frame, title=title, why="nothing was rejected in this span", at=at)
     keys = [name for name in frame.columns if name not in _OWN]
-    rows = _rows(frame, keys, at)
+    gathered = _gathered(frame, keys)
+    rows = _rows(gathered, keys, at)
     reasons = _totals(frame, "reason")
     colour = style.colour("reason", style.ordered("reason", reasons))
     chart = ranked.bars(rows, measure="flows", colour=colour, tips=_TIPS)
-    heading, alt = _said(frame, rows, reasons)
+    heading, alt = _said(gathered, rows, reasons)
     return draw(chart, frame, title=title or heading, alt=alt, at=at, height=ranked.height(rows))
+
+
+def _gathered(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Return the table with the ports that one source met at one address in one row."""
+    if not {"srcaddr", "dstport"} <= set(keys):
+        return frame
+    same = [*(key for key in keys if key != "dstport"), "reason"]
+    scan = (pl.len().over(same) >= _SCAN) & (pl.col("srcaddr") != "other")
+    one = frame.filter(scan).group_by(same, maintain_order=True)
+    whole = one.agg(
+        pl.lit("other").alias("dstport"), pl.col("flows", "packets", "bytes", "groups").sum(),
+        pl.col("first_seen").min(), pl.col("last_seen").max(), pl.col("sources").max(),
+    )  # fmt: skip
+    rest = frame.filter(~scan)
+    last = pl.col("srcaddr") == "other"
+    return pl.concat([whole.select(rest.columns), rest]).sort(last, -pl.col("flows"), maintain_order=True)
 
 
 def _totals(frame: pl.DataFrame, column: str) -> Counter[str]:
@@ -96,12 +116,15 @@ def _rows(frame: pl.DataFrame, keys: list[str], at: Clock) -> pl.DataFrame:
     )
 
 
-def _said(frame: pl.DataFrame, rows: pl.DataFrame, reasons: Counter[str]) -> tuple[str, str]:
+def _said(gathered: pl.DataFrame, rows: pl.DataFrame, reasons: Counter[str]) -> tuple[str, str]:
     """Return the title and the text alternative. The title names the source only if it certainly has the most."""
     total = sum(reasons.values())
     heading = f"Rejected: {words.count(total, 'flow')}"
-    if "srcaddr" in frame.columns and (most := _most(_totals(frame, "srcaddr"))):
+    if "srcaddr" in gathered.columns and (most := _most(_totals(gathered, "srcaddr"))):
         heading += f", most from {words.name(most)}"
+        first = gathered.row(0, named=True)
+        if first["srcaddr"] == most and first.get("dstport") == "other":
+            heading += f" ({words.count(first['groups'], 'port')})"
     why = "; ".join(f"{words.count(reasons[reason])} {reason}" for reason in style.ordered("reason", reasons))
     listed = "; ".join(rows["label"].head(20))
     return heading, f"Bars of rejected flows, {words.count(total, 'flow')} in all ({why}): {listed}."

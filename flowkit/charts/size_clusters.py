@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 from typing import Any
 
 import polars as pl
@@ -14,9 +14,11 @@ from flowkit.charts.sizes import size_axis
 from flowkit.names import Names
 from flowkit.split.words import span
 
-_ROW = 96
+_ROW = 108
 # A port with less than this share of the flows (one that was scanned, say) is counted and not drawn.
 _LEAST = 0.002
+# The edges' labels stand on so many lines; a letter of theirs takes such a share of the width of a phone.
+_LINES, _LETTER = 3, 0.019
 
 
 def size_clusters(
@@ -79,6 +81,20 @@ class _Clusters:
         return ranked.filter(pl.col("flows") >= _LEAST * pl.col("flows").sum())["server_port"].to_list()
 
     @property
+    def low(self) -> int:
+        """Return where the axis begins."""
+        return max(int(self.shown["bytes_low"].min()), 1)  # type: ignore[arg-type]
+
+    @property
+    def high(self) -> int:
+        """Return where the axis ends."""
+        return max(int(self.shown["bytes_high"].max()), 2)  # type: ignore[arg-type]
+
+    @property
+    def shown(self) -> pl.DataFrame:
+        return self.frame.filter(pl.col("server_port").is_in(self.ports))
+
+    @property
     def left_out(self) -> str:
         more = self.frame["server_port"].n_unique() - len(self.ports)
         return f"{words.count(more, 'port')} with few flows in the table, not drawn" if more else ""
@@ -118,10 +134,8 @@ def _chart(drawing: _Clusters) -> style.Drawing:
     import altair as alt
 
     rows = len(drawing.ports)
-    shown = drawing.frame.filter(pl.col("server_port").is_in(drawing.ports))
-    low, high = int(shown["bytes_low"].min()), int(shown["bytes_high"].max())  # type: ignore[arg-type]
     notes = ["height: square root of a cluster's share of its port; dashed: the boundary", drawing.left_out]
-    x, y = size_axis(max(low, 1), max(high, 2), "bytes", [note for note in notes if note]), style.down(rows)
+    x, y = size_axis(drawing.low, drawing.high, "bytes", [note for note in notes if note]), style.down(rows)
     blue, ink = style.COLOURS["kind"]["service"], style.INK
     tips = style.tooltip(name="cluster", count="flows", said="share")
     boxes = alt.Chart(style.data(_boxes(drawing)))
@@ -152,7 +166,7 @@ def _boxes(drawing: _Clusters) -> list[dict[str, Any]]:
             "right": row["bytes_high"] + 0.5,
             "middle": max(sqrt(max(row["bytes_low"], 1) * max(row["bytes_high"], 1)), 1.0),
             "foot": place[row["server_port"]] + 0.96,
-            "top": place[row["server_port"]] + 0.96 - 0.48 * sqrt(row["share"]),
+            "top": place[row["server_port"]] + 0.96 - 0.44 * sqrt(row["share"]),
             "name": words.name(row["cluster"]),
             "count": words.count(row["flows"]),
             "said": words.percent(row["share"], 1),
@@ -164,11 +178,18 @@ def _boxes(drawing: _Clusters) -> list[dict[str, Any]]:
 
 def _edges(drawing: _Clusters) -> list[dict[str, Any]]:
     place = {port: row for row, port in enumerate(drawing.ports)}
-    return [
-        {"left": edge, "top": place[port] + 0.2, "foot": place[port] + 0.96, "label": f"{edge:,} B"}
-        for port, edge in drawing.frame.select("server_port", "boundary").drop_nulls().rows()
-        if port in place
-    ]
+    width = log(drawing.high / drawing.low)
+    found: list[dict[str, Any]] = []
+    for port in drawing.ports:
+        ends = [0.0] * _LINES
+        for edge in drawing.own(port)["boundary"].drop_nulls().to_list():
+            label, at = f"{edge:,} B", log(edge / drawing.low) / width
+            # On the first line where it has room, even on a phone.
+            line = next((n for n, end in enumerate(ends) if at >= end), ends.index(min(ends)))
+            ends[line] = at + _LETTER * (len(label) + 1)
+            top = place[port] + 0.2 + 0.12 * line
+            found.append({"left": edge, "top": top, "foot": place[port] + 0.96, "label": label})
+    return found
 
 
 def _shades(drawing: _Clusters) -> list[dict[str, Any]]:

@@ -54,9 +54,10 @@ def sizes(
     'Record sizes: 520 flows, 164 to 9,390 B'
     """
     frame = collected(table, "low", "high", "flows", names=names)
-    by = next((name for name in frame.columns if name not in ("low", "high", "flows")), "")
+    by = next((name for name in frame.columns if name not in ("low", "high", "flows", "answers")), "")
     series = pl.col(by).cast(pl.String).fill_null("-") if by else pl.lit("all")
-    placed = frame.filter(pl.col("low") > 0).select("low", "high", "flows", series=series)
+    answers = pl.col("answers") if "answers" in frame.columns else pl.lit(0)
+    placed = frame.filter(pl.col("low") > 0).select("low", "high", "flows", series=series, answers=answers)
     at = clock_of(pl.Series(dtype=pl.Datetime("ms", "UTC")), tz)
     if placed.height == 0:
         return nothing(frame, title=title, why="no flow record has a size here", at=at)
@@ -67,7 +68,7 @@ def sizes(
 
 @dataclass(frozen=True)
 class _Histogram:
-    """What is drawn: `low`, `high`, `flows`, `series`; the column that tells series apart; ranges to shade."""
+    """What is drawn: `low`, `high`, `flows`, `series`, `answers`; the column that tells series apart; the clusters."""
 
     placed: pl.DataFrame
     by: str
@@ -98,9 +99,20 @@ class _Histogram:
             ranges = list(dict.fromkeys(span(lane.low, lane.high) for lane in checks))
             told = ranges[:3] if len(ranges) <= 3 else [*ranges[:2], f"{len(ranges) - 2} more"]
             said = " and ".join([", ".join(told[:-1]), told[-1]] if told[1:] else told)
-            return f"Health checks weigh {said} B towards their targets"
+            return f"Health checks weigh {said} B towards their targets{self._answer}"
         low, high = self.ends
         return f"Record sizes: {words.count(sum(self.totals.values()), 'flow')}, {self.span(low, high)}"
+
+    @property
+    def _answer(self) -> str:
+        """Return what most answers to the checks weigh, where one size stands out."""
+        checks = self.placed.filter(pl.col("series") == "health-check")
+        if self.by != "kind" or self.measure != "bytes" or not checks["answers"].sum():
+            return ""
+        low, high, most = (
+            checks.sort("answers", "low", descending=[True, False]).select("low", "high", "answers").row(0)
+        )
+        return f", and most answers {self.span(low, high)}" if 2 * most > checks["answers"].sum() else ""
 
     @property
     def spoken(self) -> str:
@@ -115,9 +127,9 @@ class _Histogram:
 
     def label(self, value: str) -> str:
         own = self.placed.filter(pl.col("series") == value).sort("flows", "low", descending=[True, False])
-        low, high, flows = own.select("low", "high", "flows").row(0)
-        total = words.count(self.totals[value], "flow")
-        return f"{words.name(value)} · {total} · most {flows:,} at {self.span(low, high)}"
+        low, high, flows, answers = own.select("low", "high", "flows", "answers").row(0)
+        total, what = words.count(self.totals[value], "flow"), " (answers)" if 2 * answers > flows else ""
+        return f"{words.name(value)} · {total} · most {flows:,} at {self.span(low, high)}{what}"
 
 
 def _chart(histogram: _Histogram) -> style.Drawing:

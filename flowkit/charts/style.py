@@ -27,7 +27,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
     "action": {"ACCEPT": "#009E73", "REJECT": "#D55E00"},
     "health": {"answered": "#009E73", "slow": "#56B4E9", "refused": "#E69F00", "unreachable": "#D55E00"},
     "cadence": {
-        "as many as due": "#0072B2",
+        "as usual": "#0072B2",
         "fewer": "#D55E00",
         "more": "#CC79A7",
         "cut off by the span": "#56B4E9",

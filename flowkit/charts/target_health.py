@@ -23,7 +23,7 @@ _TIPS = {
     "n_service": "service",
     "n_service_failed": "service that failed",
 }
-_ROW = 112
+_ROW = 124
 
 # How much of its bin a bar fills: a failure is thinner, so that it is seen without its colour.
 _FILLED = {"answered": 0.92, "slow": 0.92, "refused": 0.64, "unreachable": 0.36}
@@ -131,7 +131,13 @@ class _Health:
     def details(self, target: str) -> str:
         own = self.own(target)
         states = [s for s in _FAILED if own[s].sum()]
-        return "; ".join((self.label(target), *(f"{s} {own[s].sum():,} times, {self.span(target, s)}" for s in states)))
+        return "; ".join(
+            (
+                self.label(target),
+                self.service(target),
+                *(f"{s} {own[s].sum():,} times, {self.span(target, s)}" for s in states),
+            )
+        )
 
     def own(self, target: str) -> pl.DataFrame:
         return self.summed.filter(pl.col("target") == target)
@@ -140,9 +146,13 @@ class _Health:
         own = self.own(target)
         failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
         said = f"{failed:,} of {checks} failed" if failed else f"{checks}, none failed"
-        lost = int(own["service_failed"].sum())
-        broken = f" · ▲ {words.count(lost, 'service flow')} failed" if lost else ""
-        return f"{words.name(target)} · {said}{broken} · line: service, up to {max(own['service'].to_list()):,}"
+        return f"{words.name(target)} · {said}"
+
+    def service(self, target: str) -> str:
+        own = self.own(target)
+        lost, most = int(own["service_failed"].sum()), words.count(max(own["service"].to_list()), "flow")
+        broken = f"; ▲ {lost:,} failed" if lost else ""
+        return f"line: service, up to {most} in {words.each(self.width)}{broken}"
 
     def span(self, target: str, column: str) -> str:
         """Return between which times a target's count is not 0."""
@@ -156,9 +166,9 @@ def _chart(health: _Health) -> style.Drawing:
     import altair as alt
 
     rows = len(health.targets)
-    lost = ", ▲ where some failed" if health.summed["service_failed"].sum() else ""
-    note = f"checks (bars) and service flows (line{lost}) in {words.each(health.width)}"
-    axis = style.time_axis(health.at, note, health.left_out)
+    lost = "; ▲: where service flows failed" if health.summed["service_failed"].sum() else ""
+    notes = f"bars: checks in {words.each(health.width)}{lost}", health.left_out
+    axis = style.time_axis(health.at, *notes)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(health)
     blue = style.COLOURS["kind"]["service"]
@@ -173,7 +183,8 @@ def _chart(health: _Health) -> style.Drawing:
         .mark_point(shape="triangle-up", filled=True, size=60, opacity=1, color=style.COLOURS["health"]["unreachable"])
         .encode(x=x, y=y, tooltip=tips),
         bars.encode(x=x, x2="until", y=y, y2="foot", color=style.colour("health", _states(health)), tooltip=tips),
-        style.labels([health.label(target) for target in health.targets], at=0.13),
+        style.labels([health.label(target) for target in health.targets], at=0.12),
+        style.labels([health.service(target) for target in health.targets], at=0.24),
     )
 
 
@@ -196,7 +207,7 @@ def _placed(health: _Health) -> pl.DataFrame:
 
 def _bars(placed: pl.DataFrame, health: _Health) -> pl.DataFrame:
     """Return the stacked bars, bottom first: one row for each bin, target and state."""
-    scale = 0.4 / max(*health.summed["checks"].to_list(), 1)
+    scale = 0.37 / max(*health.summed["checks"].to_list(), 1)
     rank = pl.col("series").replace_strict({s: i for i, s in enumerate(_STATES)}, return_dtype=pl.Int32)
     long = placed.unpivot(_STATES, index=["time", "row", *_TIPS], variable_name="series", value_name="n")
     top = pl.col("row") + 0.96 - pl.col("n").cum_sum().over("row", "time") * scale
@@ -213,9 +224,9 @@ def _bars(placed: pl.DataFrame, health: _Health) -> pl.DataFrame:
 
 
 def _line(placed: pl.DataFrame, health: _Health) -> pl.DataFrame:
-    scale = 0.32 / max(*health.summed["service"].to_list(), 1)
+    scale = 0.26 / max(*health.summed["service"].to_list(), 1)
     return (
-        placed.with_columns(foot=pl.col("row") + 0.52, time=pl.col("time") + health.width * 0.46)
+        placed.with_columns(foot=pl.col("row") + 0.55, time=pl.col("time") + health.width * 0.46)
         .with_columns(drawn("time", health.at), top=pl.col("foot") - pl.col("service") * scale)
         .select("time", "top", "foot", *_TIPS, lost="service_failed")
     )

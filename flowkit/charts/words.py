@@ -132,7 +132,8 @@ def seen(table: pl.DataFrame) -> str:
     """Return from where the counted records were seen, as the question says it in its column `vantage`."""
     vantage = table["vantage"][0] if "vantage" in table.columns and table.height else ""
     if vantage == "once":
-        return "each hop counted from one interface"
+        rejected = "action" in table.columns and (table["action"] == "REJECT").any()
+        return "each hop counted from one interface" + (", and every REJECT" if rejected else "")
     if vantage == "all":
         return "all interfaces summed: a byte may count more than once"
     return f"as seen by {name(vantage)}" if vantage else ""

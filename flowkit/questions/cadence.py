@@ -32,8 +32,9 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     -------
     Columns `checker` (its address), `time` (start of the bin), `checks` (whatever became of them), `targets` (how many
     it checked), `length_s` (of the bin, as far as there are records), `per_minute` (checks a minute of that length),
-    `due` (checks at the checker's usual pace: the median of its whole windows, silent ones left out). Sorted by checker
-    and time. Raises `QuestionError` like `flowkit.target_health`.
+    `due` (checks at the checker's usual pace: the median of its whole windows, silent ones left out, and those in which
+    checks failed where there are others). Sorted by checker and time. Raises
+    `QuestionError` like `flowkit.target_health`.
 
     >>> from datetime import UTC, datetime
     >>> at = [datetime(2026, 5, 14, 0, minute, second, tzinfo=UTC) for minute in range(4) for second in (0, 20, 40)]
@@ -44,14 +45,18 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     """
     health = seen_health(flows, every, ())
     counts = health.group_by("checker", "time", "_bin", "_width").agg(
-        checks=pl.col("checks").sum(), targets=(pl.col("checks") > 0).sum().cast(pl.Int64)
+        checks=pl.col("checks").sum(),
+        targets=(pl.col("checks") > 0).sum().cast(pl.Int64),
+        failed=(pl.col("checks") > pl.col("answered")).any(),
     )
     seen = pl.defer(partial(_seen, flows, millis(every)), schema={"_bin": pl.Int64(), "seen": pl.Float64()})
     whole = counts.join(seen, on="_bin", how="left")
     length = pl.coalesce("seen", "_width") / 1_000
     pace = pl.col("checks") * 60 / pl.col("length_s")
-    usual = pl.col("per_minute").filter((pl.col("checks") > 0) & pl.col("seen").is_null()).median()
-    usual = pl.coalesce(usual, pl.col("per_minute").median()).over("checker")
+    there = (pl.col("checks") > 0) & pl.col("seen").is_null()
+    # A checker that waits for an answer in vain gets round to fewer.
+    some = [pl.col("per_minute").filter(which).median() for which in (there & ~pl.col("failed"), there, pl.lit(True))]
+    usual = pl.coalesce(some).over("checker")
     return (
         whole.with_columns(length_s=length)
         .with_columns(per_minute=pace)

@@ -103,16 +103,24 @@ def _rejects(case: Case) -> Iterator[str]:
 
 
 def _checks(case: Case) -> Iterator[str]:
-    counts = dict(case.flows.group_by("kind").len().collect(engine="streaming").iter_rows())
-    shares = [f"{counts.get(k, 0):,} {w}" for k, w in _KINDS.items() if counts.get(k)]
-    yield f"Of {_count(case.facts['flows'], 'flow record')}, {', '.join(shares)}. {case.split.boundary}"
+    counted = case.flows.group_by("kind").agg(every=pl.len(), once=pl.col("once").sum()).collect(engine="streaming")
+    every, once = (dict(counted.select("kind", column).iter_rows()) for column in ("every", "once"))
+    known = [kind for kind in _KINDS if every.get(kind)]
+    shares = ", ".join(f"{every[kind]:,} are {_KINDS[kind]}" for kind in known)
+    yield f"Of {_count(sum(every.values()), 'flow')}, {shares}. {case.split.boundary}"
+    if sum(once.values()) < sum(every.values()):
+        left = ", ".join(f"{once[kind]:,} {_KINDS[kind]}" for kind in known)
+        yield (
+            "A hop that two interfaces saw is in these flows twice, and counted from one of them in the charts: "
+            f"{_count(sum(once.values()), 'flow')}, {left}."
+        )
 
 
 _KINDS = {
-    "health-check": "are health checks",
-    "service": "are service",
-    "uncertain": "are uncertain",
-    "other": "are something else (rejected, scans, not TCP)",
+    "health-check": "health checks",
+    "service": "service",
+    "uncertain": "uncertain",
+    "other": "something else (rejected, scans, not TCP)",
 }
 
 

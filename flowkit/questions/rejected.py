@@ -1,4 +1,4 @@
-"""What was refused, by whom it came from, and whether it really was a block."""
+"""What security groups and network ACLs rejected, from whom it came, and whether it really was a block."""
 
 from __future__ import annotations
 

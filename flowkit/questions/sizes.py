@@ -41,7 +41,8 @@ def sizes(
     Returns
     -------
     Columns `low`, `high` (both included, in bytes or packets; equal for an exact size), the column `by` as text if
-    given, and `flows`; sorted by `low`, `high`, `by`. Raises `QuestionError` on an unknown column or option.
+    given, and `flows`; where the flows have ports also `answers`, those of them that came from the lower of the two,
+    which is the server's; sorted by `low`, `high`, `by`. Raises `QuestionError` on an unknown column or option.
 
     >>> flows = pl.LazyFrame({"bytes": [164, 164, 5000], "kind": ["health-check", "health-check", "service"],
     ...                       "protocol": [6, 6, 6]})
@@ -51,12 +52,15 @@ def sizes(
     keys = columns(by)
     option("measure", measure, ("bytes", "packets"))
     needed = [measure] if protocol is None else [measure, "protocol"]
-    require(flows, needed, keys, made=("low", "high", "flows"))
+    require(flows, needed, keys, made=("low", "high", "flows", "answers"))
     seen = seen_from(flows, vantage)
     if protocol is not None:
         seen = seen.filter(pl.col("protocol") == protocol)
     # The biggest values are looked for among the counts: the records themselves are not held for it.
-    counts = seen.group_by(pl.col(measure).cast(pl.Int64).alias("_size"), *text(*keys)).len("n")
+    ports = {"srcport", "dstport"} <= set(flows.collect_schema().names())
+    answers = {"answers": (pl.col("srcport") < pl.col("dstport")).sum()} if ports else {}
+    size = pl.col(measure).cast(pl.Int64).alias("_size")
+    counts = seen.group_by(size, *text(*keys)).agg(pl.len().alias("n"), **answers)
     for key in keys:
         counts = biggest(counts, key, measure=pl.col("n").sum())
     counts = counts.with_columns(_exact())
@@ -67,7 +71,7 @@ def sizes(
             low=pl.when(own).then("_size").otherwise(low), high=pl.when(own).then("_size").otherwise(high)
         )
         .group_by("low", "high", *keys)
-        .agg(pl.col("n").sum().cast(pl.Int64).alias("flows"))
+        .agg(pl.col("n").sum().cast(pl.Int64).alias("flows"), *(pl.col(c).sum().cast(pl.Int64) for c in answers))
         .sort("low", "high", *keys)
     )
 

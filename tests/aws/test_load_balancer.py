@@ -188,7 +188,7 @@ def log(name: str = "fl-1", **facts: object) -> FlowLog:
     [
         ({"fields": ("srcaddr", "flow-direction", "pkt-srcaddr")}, "without tcp-flags, resets and connections"),
         ({"interval_s": 600}, "a record can stand for 10 minutes"),
-        ({"traffic": "ACCEPT"}, "only ACCEPT is recorded: what was refused is not to be seen"),
+        ({"traffic": "ACCEPT"}, "only ACCEPT is recorded: what was rejected is not to be seen"),
         ({"delivery": "FAILED", "error": "Access error"}, "delivery fails (Access error)"),
         ({"covers": ("eni-a", "eni-b")}, "no flow log covers eni-c in c"),
         ({"destination": "arn:aws:firehose:x"}, "where flowkit cannot read"),
