@@ -82,11 +82,14 @@ def _coverage(case: Case, table: pl.DataFrame) -> str:
         (printable(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()
     ]
     wide = max(24, *(len(label) for label, *_ in rows))
-    shown = [f"  {label:<{wide}} {window or '?':>4} s |{strip}|" for label, window, strip in rows]
+    told = [(label, f"{window} s" if window else "", strip) for label, window, strip in rows]
+    shown = [f"  {label:<{wide}} {window:>6} |{strip}|" for label, window, strip in told]
     minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1
     key = ", ".join(f"'{mark}' {state}" for state, mark in MARKS.items())
     at = clock(case.tz, bins[0], bins[-1])
     head = f"coverage from {at.show(bins[0])} {at.label}, {minutes:g} min a mark: {key}"
+    if any(window for _, window, _ in rows):
+        head += "; in seconds: how long an interface's capture windows are, where the records tell"
     return "\n".join([head, *shown])
 
 

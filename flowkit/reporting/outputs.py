@@ -27,6 +27,7 @@ _ATTRIBUTES = {
 }
 _CLASSES = {"number", "note", "warning", "muted", "dataframe", "flowkit-case", "flowkit-findings"}
 _CODES = ("port", "protocol", "tcp_flags", "traffic_path", "version")
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGT]?B\b|%))")
 _SHORT = re.compile(r"<td>(?=[^<]{1,24}</td>)")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
@@ -176,6 +177,7 @@ def _chart(data: Mapping[str, Any]) -> Chart:
     alt = str(data.get("alt") or spec.get("description") or title or "A chart without a description")
     spec.pop("title", None)  # it stands above the chart as text, where it can wrap
     spec["description"] = alt
+    title = _UNIT.sub("\N{NO-BREAK SPACE}", title)
     return Chart(safe_json(spec), title, alt, _table(data.get("table") or {}))
 
 

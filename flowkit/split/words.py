@@ -14,6 +14,8 @@ from flowkit.split.assign import CHECK
 SHORTEST = 5
 # So many addresses are named, and the rest counted.
 LISTED = 5
+# So many clusters are shown; the likeliest health checks come first.
+_MOST = 8
 # As even as half of what evenness can say: a beat, and not only a number of connections over a time.
 BEATS = 0.5
 
@@ -277,9 +279,9 @@ def _edge(row: dict[str, Any]) -> str:
 def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
     """Return the split as a terminal shows it."""
     lines = [edge]
-    lines += [f"  {row['cluster']}: {certain(row)}: {row['reason']}" for row in families.head(8).to_dicts()]
-    if families.height > 8:
-        lines.append(f"  and {families.height - 8} more in .clusters")
+    lines += [f"  {row['cluster']}: {certain(row)}: {row['reason']}" for row in families.head(_MOST).to_dicts()]
+    if families.height > _MOST:
+        lines.append(f"  and {families.height - _MOST} more in .clusters")
     lines += [f"  node {row['address']} ({row['known']}: {row['why']})" for row in nodes.to_dicts()]
     return "\n".join(lines)
 
@@ -287,11 +289,14 @@ def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
 def page(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
     """Return the split as a notebook shows it; every value is escaped."""
     heads = ("cluster", "kind", "flows to targets", "reason")
-    rows = [[row["cluster"], certain(row), f"{row['flows']:,}", row["reason"]] for row in families.head(12).to_dicts()]
+    shown = families.head(_MOST).to_dicts()
+    rows = [[row["cluster"], certain(row), f"{row['flows']:,}", row["reason"]] for row in shown]
+    left = families.height - _MOST
+    more = f"<p>and {left} more in case.split.clusters</p>" if left > 0 else ""
     listed = "".join(
         f"<li>{escape(row['address'])} ({escape(row['known'])}: {escape(row['why'])})</li>" for row in nodes.to_dicts()
     )
-    return f"<p>{escape(edge)}</p>{_table(heads, rows)}" + (
+    return f"<p>{escape(edge)}</p>{_table(heads, rows)}{more}" + (
         f"<p>Load balancer nodes</p><ul>{listed}</ul>" if listed else ""
     )
 
