@@ -95,6 +95,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
     rows = named.group_by("cluster").agg(
         pl.col("sp", "all_dead").first(), flows=pl.col("n").sum(),
         checkers=pl.col("cl").n_unique(), targets=pl.col("sv").n_unique(),
+        sizes=pl.col("lo").filter(pl.col("union").is_not_null()).n_unique(),
         failing=pl.col("sv").filter("dead").n_unique(), failed=pl.col("n").filter("dead").sum(),
         failing_s=pl.col("interval_s").filter("dead").median(),
         chance=(pl.col("chance") * pl.col("n")).sum() / pl.col("n").sum(),

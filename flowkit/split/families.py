@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -12,9 +12,10 @@ import polars as pl
 from flowkit.knowledge import Knowledge
 from flowkit.split.beat import HEADERS_V4, HEADERS_V6, candidates, cleaned, evenness, within
 from flowkit.split.keys import name
-from flowkit.split.reduce import FEWEST, SHAPE, UNIT, Reduced
+from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
 from flowkit.split.told import agreed, fields_of
+from flowkit.split.unions import unions
 
 HEADERS_TS = [HEADERS_V4[0], HEADERS_V6[0]]
 RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
@@ -53,7 +54,10 @@ def tried(reduced: Reduced) -> Tried:
 def families(
     reduced: Reduced, what: Tried, beats: pl.DataFrame, served: pl.DataFrame, known: Knowledge
 ) -> pl.DataFrame:
-    """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check."""
+    """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check.
+
+    A set of sizes that share a clock is one row, its range from the least to the largest, and has a `union`.
+    """
     facts = what.facts.join(reduced.windows, on="interface_id")
     hits = beats.join(what.members.drop("n"), on=SHAPE)
     counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "width", "whole"), on="unit"))
@@ -67,6 +71,39 @@ def families(
     found = fields_of(found, hits)
     found = agreed(found, known)
     return _paced(scored(found))
+
+
+def united(what: Tried, beats: pl.DataFrame) -> Tried:
+    """Return what is to be tested with the sets of sizes that share a clock, each as a range of its own."""
+    places = what.ranges.join(what.facts.select("unit", "sp", "h"), on="unit")
+    counts = beats.join(what.members.drop("n"), on=SHAPE).group_by("range", "block", "bin").agg(pl.col("n").sum())
+    sets = unions(counts, places)
+    if sets.is_empty():
+        return replace(what, ranges=what.ranges.with_columns(union=pl.lit(None, pl.UInt32)))
+    sized = what.members.join(places.filter(pl.col("values") == 1, pl.col("most") == LARGEST_PACKETS), on="range")
+    parts = sized.join(sets, on=["sp", "h", "x"]).unique(["union", *SHAPE])
+    ends = sets.group_by("union").agg(lo=pl.col("x").min(), hi=pl.col("x").max(), values=pl.len())
+    first = int(what.ranges["range"].max()) + 1  # type: ignore[arg-type]
+    new = parts.select("unit", "union").unique(maintain_order=True).join(ends, on="union")
+    new = new.with_columns(range=pl.int_range(pl.len()) + first, least=0, most=LARGEST_PACKETS, folds=1)
+    ranges = pl.concat([what.ranges, new], how="diagonal_relaxed")
+    members = parts.join(new.select("unit", "union", "range"), on=["unit", "union"], suffix="_new")
+    members = members.select(pl.col("range_new").alias("range"), *SHAPE, "x", "times", "n")
+    return replace(what, ranges=ranges, members=pl.concat([what.members, members], how="vertical_relaxed"))
+
+
+def spread(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
+    """Return the families with each set of sizes as one row a size, so that nothing between them is called a check."""
+    sets = found.filter(pl.col("union").is_not_null())
+    sizes = (
+        what.members.join(sets.select("range"), on="range").group_by("range", "x").agg(pl.col("n").cast(pl.Int64).sum())
+    )
+    share = pl.col("n_x") / pl.col("n_x").sum().over("range")
+    each = sets.join(sizes, on="range", suffix="_x", maintain_order="left_right").with_columns(
+        lo="x", hi="x", own=pl.col("own") * share, rate=pl.col("rate") * share,
+        n=(pl.col("n") * share).round().cast(sets["n"].dtype), held=pl.col("n_x").cast(sets["held"].dtype),
+    )  # fmt: skip
+    return pl.concat([found.filter(pl.col("union").is_null()), each.select(found.columns)], how="vertical_relaxed")
 
 
 def _best_grain(hits: pl.DataFrame, ranges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -247,7 +284,10 @@ def _passed_on(found: pl.DataFrame, what: Tried, served: pl.DataFrame) -> pl.Dat
     x = pl.col("bytes") - pl.col("h") * pl.col("packets")
     front = front.group_by("cl", "h", x=x).agg(front=pl.col("n").sum())
     size = ["cl", "sp", "lo", "hi"]
-    inside = found.select(*size, "h").unique().join(front, on=["cl", "h"]).filter(pl.col("x").is_between("lo", "hi"))
+    inside = found.filter(pl.col("union").is_null()).select(*size, "h").unique().join(front, on=["cl", "h"])
+    inside = inside.filter(pl.col("x").is_between("lo", "hi"))
+    sets = found.filter(pl.col("union").is_not_null()).join(what.members.select("range", "x"), on="range")
+    inside = pl.concat([inside, sets.select(*size, "h", "x").unique().join(front, on=["cl", "h", "x"])], how="diagonal")
     fed = found.group_by(LIKE).agg(fed=pl.col("held").cast(pl.Int64).sum(), rough=pl.col("F").mean())
     shapes = fed.join(inside.group_by(size).agg(pl.col("front").sum()), on=size, how="left")
     # What clients sent is taken for the least steady of several shapes of one size: packets are not passed on as such.

@@ -11,7 +11,7 @@ from flowkit.knowledge import Groups, Knowledge, knowledge
 from flowkit.split import decide
 from flowkit.split.assign import DOUBT, assign, connections, shapes
 from flowkit.split.clusters import clusters, named, verdict
-from flowkit.split.families import families, tried
+from flowkit.split.families import families, spread, tried, united
 from flowkit.split.keys import number
 from flowkit.split.nodes import nodes_of
 from flowkit.split.reduce import (
@@ -83,8 +83,9 @@ def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFram
     reduced = reduce_flows(flows, known)
     what = tried(reduced)
     beats = follow(flows, reduced, what.members)
+    what = united(what, beats)
     fronts = served(flows, reduced, what.facts.join(what.ranges, on="unit", how="semi")["cl"])
-    found = named(families(reduced, what, beats, fronts, known))
+    found = spread(named(families(reduced, what, beats, fronts, known)), what)
     return record(flows, reduced, shapes(found, reduced)), found
 
 

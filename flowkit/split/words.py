@@ -106,7 +106,7 @@ def _failing(row: dict[str, Any]) -> list[str]:
 
 
 def _for(row: dict[str, Any]) -> list[str]:
-    said = []
+    said = [f"its {row['sizes']} sizes share one clock"] if row["sizes"] else []
     if row["even"] >= 0.8:
         said.append("far steadier than chance")
     if row["pure"]:
