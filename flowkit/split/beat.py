@@ -50,6 +50,11 @@ def cleaned(sizes: pl.DataFrame) -> pl.DataFrame:
     return sizes.join(best, on="unit").with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
 
 
+def options(h: pl.Expr) -> pl.Expr:
+    """Return what a SYN's options weigh more than those of a segment: eight bytes with timestamps, twelve without."""
+    return pl.when(h.is_in([HEADERS_V4[0], HEADERS_V6[0]])).then(8).otherwise(12)
+
+
 def candidates(hist: pl.DataFrame) -> pl.DataFrame:
     """Return every range worth testing: unit, lo, hi (of x), least, most (packets), folds, values (sizes it joins)."""
     sizes = _heavy(hist, ["x"])

@@ -10,16 +10,15 @@ from typing import Any
 import polars as pl
 
 from flowkit.knowledge import Knowledge
-from flowkit.split.beat import HEADERS_V4, HEADERS_V6, candidates, cleaned, evenness, within
+from flowkit.split.beat import candidates, cleaned, evenness, options, within
+from flowkit.split.fronts import LIKE, passed_on
 from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
 from flowkit.split.told import agreed, fields_of
 from flowkit.split.unions import unions
 
-HEADERS_TS = [HEADERS_V4[0], HEADERS_V6[0]]
 RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
-LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 
 
 # Windows that are looked at together, by their width (s), up to ten minutes: two of the slowest checks (300 s).
@@ -66,7 +65,7 @@ def families(
     found = _chosen(_purity(found, what))
     found = _shape(_freshness(found, hits), what)
     found = _one_clock(_company(found), counts)
-    found = _passed_on(found, what, served)
+    found = passed_on(found, what.sized.join(what.facts.select("unit", "cl"), on="unit"), what.members, served)
     found = _place(found, reduced, known.lb_addresses)
     found = fields_of(found, hits)
     found = agreed(found, known)
@@ -154,10 +153,10 @@ def _shape(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
         bytes_high=pl.col("bytes").max(),
     )
     out = found.join(shape, on=RANGE)
-    options = _options(pl.col("h"))
+    syn = options(pl.col("h"))
     x = pl.col("usual_bytes") - pl.col("h") * pl.col("usual_packets")
-    bare = (x <= options) | (x == options * pl.col("usual_packets"))
-    low, high = ((pl.col(end) - options).clip(0) for end in ("lo", "hi"))
+    bare = (x <= syn) | (x == syn * pl.col("usual_packets"))
+    low, high = ((pl.col(end) - syn).clip(0) for end in ("lo", "hi"))
     return out.with_columns(
         payload_low=pl.when(bare).then(0).otherwise(low), payload_high=pl.when(bare).then(0).otherwise(high)
     )
@@ -269,56 +268,6 @@ def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
         *LIKE, "feet", shared=step / pl.col("each").clip(1e-9), each_F=pl.col("each") / 2 / pl.col("rate")
     )
     return found.join(shared, on=LIKE, how="left")
-
-
-def _passed_on(found: pl.DataFrame, what: Tried, served: pl.DataFrame) -> pl.DataFrame:
-    """Add `front`, the connections of this size that clients made to the source, and `passes`, the share it passes on.
-
-    A load balancer passes clients' data on unchanged, so their sizes come in at its front; its checks it makes itself.
-    """
-    sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
-    back = sent.group_by("cl", "h", "x").agg(back=pl.col("n").cast(pl.Int64).sum())
-    served = served.group_by("sv", "packets", "bytes").agg(pl.col("n").max())
-    front = back.select("cl", "h").unique().join(served, left_on="cl", right_on="sv")
-    passes = _passes(back, front)
-    x = pl.col("bytes") - pl.col("h") * pl.col("packets")
-    front = front.group_by("cl", "h", x=x).agg(front=pl.col("n").sum())
-    size = ["cl", "sp", "lo", "hi"]
-    inside = found.filter(pl.col("union").is_null()).select(*size, "h").unique().join(front, on=["cl", "h"])
-    inside = inside.filter(pl.col("x").is_between("lo", "hi"))
-    sets = found.filter(pl.col("union").is_not_null()).join(what.members.select("range", "x"), on="range")
-    inside = pl.concat([inside, sets.select(*size, "h", "x").unique().join(front, on=["cl", "h", "x"])], how="diagonal")
-    fed = found.group_by(LIKE).agg(fed=pl.col("held").cast(pl.Int64).sum(), rough=pl.col("F").mean())
-    shapes = fed.join(inside.group_by(size).agg(pl.col("front").sum()), on=size, how="left")
-    # What clients sent is taken for the least steady of several shapes of one size: packets are not passed on as such.
-    rough = pl.struct(-pl.col("rough"), "least", "most", "folds")
-    rougher = pl.col("fed").cum_sum().over(size, order_by=rough) - pl.col("fed")
-    left = (pl.col("front").fill_null(0).cast(pl.Int64) - rougher).clip(0)
-    shapes = shapes.with_columns(front=left).drop("rough")
-    out = found.join(shapes, on=LIKE).join(passes, on="cl", how="left")
-    return out.with_columns(pl.col("passes").fill_null(0))
-
-
-def _passes(back: pl.DataFrame, front: pl.DataFrame) -> pl.DataFrame:
-    """Return by source (cl) the share of what it sends that came in at its front.
-
-    Data is compared, as one side may have TCP timestamps and the other not, or offer them in vain.
-    """
-    packets, wide = pl.col("packets"), pl.when(pl.col("h").is_in([40, 52])).then(0).otherwise(20)
-    readings = [
-        front.select("cl", "n", data=pl.col("bytes") - (h + wide) * packets - options, reading=pl.lit(i))
-        for i, (h, options) in enumerate(((52, 8), (40, 12), (40, 20)))
-    ]
-    came = pl.concat(readings).group_by("cl", "reading", "data").agg(came=pl.col("n").cast(pl.Int64).sum())
-    came = came.group_by("cl", "data").agg(pl.col("came").max())
-    sent = back.group_by("cl", data=pl.col("x") - _options(pl.col("h"))).agg(pl.col("back").sum())
-    met = sent.join(came, on=["cl", "data"], how="left").with_columns(pl.col("came").fill_null(0))
-    return met.group_by("cl").agg(passes=pl.min_horizontal("back", "came").sum() / pl.col("back").sum())
-
-
-def _options(h: pl.Expr) -> pl.Expr:
-    """Return what a SYN's options weigh more than those of a segment: eight bytes with timestamps, twelve without."""
-    return pl.when(h.is_in(HEADERS_TS)).then(8).otherwise(12)
 
 
 def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str]) -> pl.DataFrame:
