@@ -5,12 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.split.beat import within
+from flowkit.split.decide import DOUBT
 from flowkit.split.keys import name, number
 from flowkit.split.reduce import SHAPE, UNIT, Reduced
 
-# Above the first a record is called a check; between the two it is uncertain; below, service. 0.6 is where judging the
-# labelled captures loses least either way, and the middle holds what the records alone cannot decide.
-CHECK, DOUBT = 0.6, 0.3
 # What fills a silent tick (refused, unanswered, cut by a window's edge, sent again) is a check's by its position only.
 FILLED = 0.85
 # Evenness that leaves no room for chance: such a family's clock can be counted on, tick by tick.

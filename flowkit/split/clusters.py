@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flowkit.split.assign import CHECK, DOUBT
+from flowkit.split.decide import CHECK, DOUBT
 from flowkit.split.words import certain, reason, title
 
 SCHEMA = {
@@ -109,7 +109,8 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         group=pl.col("group").drop_nulls().sort().first(), own_port=pl.col("own_port").any(),
         paced=pl.col("paced").mean(), spoken=pl.col("spoken").mean(),
         preserved=pl.col("preserved").any(), elsewhere=pl.col("elsewhere").all(),
-        stranger=pl.col("stranger").all(), blind=pl.col("blind").any(), idle=pl.col("idle").any(),
+        stranger=pl.col("stranger").all(), mixed=pl.col("mixed").any(), spare=pl.col("spare").mean(),
+        blind=pl.col("blind").any(), idle=pl.col("idle").any(),
         g_interval=pl.col("g_interval").drop_nulls().min(), g_protocol=pl.col("g_protocol").drop_nulls().min(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip

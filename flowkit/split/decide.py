@@ -9,6 +9,10 @@ import polars as pl
 
 from flowkit.errors import QuestionError
 
+# Above the first a record is called a check; between the two it is uncertain; below, service. 0.6 is where judging the
+# labelled captures loses least either way, and the middle holds what the records alone cannot decide.
+CHECK, DOUBT = 0.6, 0.3
+
 CHANCE = {"health-check": 1.0, "uncertain": 0.5, "service": 0.0}
 """What a decision makes of the chance that a cluster is health checks."""
 

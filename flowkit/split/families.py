@@ -11,7 +11,8 @@ import polars as pl
 
 from flowkit.knowledge import Knowledge
 from flowkit.split.beat import candidates, cleaned, evenness, options, within
-from flowkit.split.fronts import LIKE, passed_on
+from flowkit.split.decide import CHECK, DOUBT
+from flowkit.split.fronts import LIKE, held_against, passed_on
 from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
@@ -53,7 +54,7 @@ def tried(reduced: Reduced) -> Tried:
 def families(
     reduced: Reduced, what: Tried, beats: pl.DataFrame, served: pl.DataFrame, known: Knowledge
 ) -> pl.DataFrame:
-    """Return one row per candidate: unit, range, evidence, score (log-odds) and chance of being a health check.
+    """Return one row per candidate: unit, range and evidence, for `judged` to weigh.
 
     A set of sizes that share a clock is one row, its range from the least to the largest, and has a `union`.
     """
@@ -68,8 +69,15 @@ def families(
     found = passed_on(found, what.sized.join(what.facts.select("unit", "cl"), on="unit"), what.members, served)
     found = _place(found, reduced, known.lb_addresses)
     found = fields_of(found, hits)
-    found = agreed(found, known)
-    return _paced(scored(found))
+    return agreed(found, known)
+
+
+def judged(found: pl.DataFrame, fronts: pl.DataFrame) -> pl.DataFrame:
+    """Return the candidates with score (log-odds) and chance of being a health check.
+
+    `fronts` is what their sources' fronts say, as `flowkit.split.fronts.weighed` returns it.
+    """
+    return _paced(scored(held_against(found, fronts)))
 
 
 def united(what: Tried, beats: pl.DataFrame) -> Tried:
@@ -167,7 +175,13 @@ def _paced(found: pl.DataFrame) -> pl.DataFrame:
     # Where clients send the same size, some of the ticks are theirs; but not where the clock is clean.
     own = pl.when(pl.col("F") < CLEAN).then(1.0).otherwise(1 - pl.col("told").clip(0, 0.9))
     found = found.with_columns(own=pl.col("rate") * own)
-    return found.with_columns(chance=1 / (1 + (-pl.col("score")).exp()), interval_s=pl.col("width") / pl.col("own"))
+    chance = 1 / (1 + (-pl.col("score")).exp())
+    # Checks among clients' connections of the same size: one is as likely a check as there are checks among them.
+    share = pl.max_horizontal(chance, pl.col("spare").clip(DOUBT, chance.clip(CHECK)))
+    mixed = pl.col("mixed") & (pl.col("given") | ~pl.col("known"))
+    return found.with_columns(
+        chance=pl.when(mixed).then(share).otherwise(chance), interval_s=pl.col("width") / pl.col("own")
+    )
 
 
 def _freshness(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.split.beat import options
+from flowkit.split.beat import evenness, options
 
 LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
 # How clients' records may be read: bytes of a segment (IPv4), and what a SYN has more. They may use TCP timestamps
 # where the load balancer does not, or offer them in vain.
 READINGS = pl.DataFrame({"reading": [0, 1, 2], "segment": [52, 40, 40], "syn": [8, 12, 20]})
+
+# Clients sent this share of a family, and it has so many more connections than that (two pairs' least ticks), or a
+# beat of its own. Of such families the first are looked at: there are a few, or something else is the matter.
+PART, EXCESS, EVEN, MOST = 0.1, 12, 0.45, 200
+# The rest is a clock's when chance makes it once in a million, and is there at all when it is more than a miscount.
+SURE, LEAST_SPARE = 6, 0.02
+# What clients send at random is rough (1, and some windows' luck); a clock, four times less so, is none of it.
+ROUGH, UNLIKE = 0.4, 0.25
 
 
 def passed_on(found: pl.DataFrame, sent: pl.DataFrame, members: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
@@ -61,3 +69,58 @@ def _fed(found: pl.DataFrame, front: pl.DataFrame, members: pl.DataFrame) -> pl.
     rougher = pl.col("fed").cum_sum().over(size, order_by=rough) - pl.col("fed")
     left = (pl.col("front").fill_null(0).cast(pl.Int64) - rougher).clip(0)
     return shapes.with_columns(front=left).drop("rough")
+
+
+def suspects(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the families of which clients send a good part, but perhaps not all: `suspect` and where their sizes lie.
+
+    Only where the source's own interface is logged is it seen what came in and what went out.
+    """
+    told, much = pl.col("front") / pl.col("fed").clip(1), pl.col("fed") - pl.col("front") >= EXCESS
+    even = (pl.col("F") < EVEN) & (pl.col("pairs") >= EXCESS)
+    wanted = found.filter(pl.col("home").is_not_null(), pl.col("inside"), told >= PART, much | even)
+    size = wanted.select(*LIKE, "home", "h", "reading").unique(LIKE, maintain_order=True).sort(LIKE).head(MOST)
+    wider = pl.when(pl.col("cl").str.contains(":", literal=True)).then(20).otherwise(0)
+    shift = pl.col("syn") - options(pl.col("h"))
+    return size.join(READINGS, on="reading").select(
+        *LIKE, "home", "h", front_h=pl.col("segment") + wider, front_lo=pl.col("lo") + shift,
+        front_hi=pl.col("hi") + shift,
+    ).with_row_index("suspect")  # fmt: skip
+
+
+def weighed(suspected: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
+    """Return of each suspect family (LIKE) how much of it clients sent, judging by the beat on either side.
+
+    `spare`: the share of what went out that did not come in; `mixed`: whether that alone is as even as a clock, among
+    what clients sent; `unlike`: how rough what went out is, over how rough what came in is, where that is: what a load
+    balancer passes on is as rough as it came.
+    """
+    wide = sides.pivot(
+        "front", on_columns=[False, True], index=["suspect", "bin"], values="n", aggregate_function="sum"
+    )
+    wide = wide.fill_null(0).select(
+        "suspect", "bin", back=pl.col("false").cast(pl.Int64), front=pl.col("true").cast(pl.Int64), block=pl.lit(0)
+    )
+    inner = pl.col("bin").is_between(pl.col("bin").min().over("suspect"), pl.col("bin").max().over("suspect"), "none")
+    wide = wide.filter(inner).with_columns(rest=pl.col("back") - pl.col("front"))
+    back, front, rest = (
+        evenness(wide.select("suspect", "block", "bin", n=side), ["suspect"]).select("suspect", "n", "F", "logp")
+        for side in ("back", "front", "rest")
+    )
+    out = back.join(front, on="suspect", suffix="_front").join(rest, on="suspect", suffix="_rest")
+    spare = pl.col("n_rest") / pl.col("n").clip(1)
+    even = pl.col("F_rest").is_between(0, EVEN) & (pl.col("logp_rest") <= -SURE)
+    return suspected.join(out, on="suspect").select(
+        *LIKE,
+        spare=spare,
+        mixed=even & (spare >= LEAST_SPARE),
+        unlike=pl.when(pl.col("F_front") >= ROUGH).then(pl.col("F") / pl.col("F_front")),
+    )
+
+
+def held_against(found: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
+    """Return the families with `mixed` and `spare`, and less in `front` where what went out is not what came in."""
+    out = found.join(weights, on=LIKE, how="left").with_columns(pl.col("mixed").fill_null(False))
+    most = (pl.col("unlike").clip(0, 1) * pl.col("fed")).cast(pl.Int64)
+    other = (pl.col("unlike") <= UNLIKE).fill_null(False)
+    return out.with_columns(front=pl.when(other).then(pl.min_horizontal("front", most)).otherwise("front"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flowkit.split.assign import CHECK
+from flowkit.split.decide import CHECK
 
 SCHEMA = {"address": pl.String, "known": pl.String, "why": pl.String}
 

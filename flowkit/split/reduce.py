@@ -56,6 +56,7 @@ NEEDED = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "by
 # Fields of other versions that help where they are there.
 HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id", "pkt_srcaddr", "flow_direction")
 SHAPE = ["unit", "packets", "bytes"]
+SIDES = {"suspect": pl.UInt32(), "front": pl.Boolean(), "bin": pl.Int64(), "n": pl.UInt32(), "ports": pl.List(pl.Int32)}
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,32 @@ def served(flows: pl.LazyFrame, reduced: Reduced, addresses: pl.Series) -> pl.Da
         roles = roles.join(reduced.scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
     sent = roles.group_by("_sv", "_interface", "packets", "bytes").agg(pl.len().alias("n"))
     return sent.collect(engine="streaming").join(known, on="_sv").drop("_sv")
+
+
+def both_sides(flows: pl.LazyFrame, reduced: Reduced, sizes: pl.DataFrame) -> pl.DataFrame:
+    """Return what of these sizes came in at sources' own interfaces and went out, by window: one pass over the records.
+
+    `sizes`: suspect (a number), home (the interface), cl, sp, and how x is read and where it lies on either side: h,
+    lo, hi (least to most packets); front_h, front_lo, front_hi. Returns suspect, front (true for what came in), bin,
+    n and ports.
+    """
+    keyed = sizes.with_columns(_interface=name("home"), _me=name("cl")).lazy()
+    roles = oriented(_tcp(flows, reduced.doubled), reduced.windows, reduced.ends).filter(~pl.col("reply") & small())
+    roles = roles.select("_interface", "_cl", "_sv", "sp", "packets", "bytes", "clport", "bin")
+    went = keyed.select("suspect", "_interface", "sp", "h", "lo", "hi", "least", "most", _cl="_me")
+    came = keyed.select("suspect", "_interface", h="front_h", lo="front_lo", hi="front_hi", _sv="_me")
+    came = came.with_columns(least=0, most=LARGEST_PACKETS)
+    sides = [
+        roles.join(side, on=on)
+        .filter(
+            (pl.col("bytes") - pl.col("h") * pl.col("packets")).is_between("lo", "hi"),
+            pl.col("packets").is_between("least", "most"),
+        )
+        .select("suspect", "bin", "clport", front=pl.lit(front))
+        for side, on, front in ((went, ["_interface", "_cl", "sp"], False), (came, ["_interface", "_sv"], True))
+    ]
+    counts = pl.concat(sides).group_by("suspect", "front", "bin").agg(pl.len().alias("n"), ports=pl.col("clport"))
+    return _collect(counts)
 
 
 def completed(flows: pl.LazyFrame) -> pl.LazyFrame:

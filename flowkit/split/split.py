@@ -9,17 +9,20 @@ import polars as pl
 
 from flowkit.knowledge import Groups, Knowledge, knowledge
 from flowkit.split import decide
-from flowkit.split.assign import DOUBT, assign, connections, shapes
+from flowkit.split.assign import assign, connections, shapes
 from flowkit.split.clusters import clusters, named, verdict
-from flowkit.split.families import families, spread, tried, united
+from flowkit.split.families import families, judged, spread, tried, united
+from flowkit.split.fronts import suspects, weighed
 from flowkit.split.keys import number
 from flowkit.split.nodes import nodes_of
 from flowkit.split.reduce import (
     NEEDED,
     SHAPE,
+    SIDES,
     TESTS,
     Reduced,
     apart,
+    both_sides,
     completed,
     follow,
     oriented,
@@ -85,7 +88,10 @@ def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFram
     beats = follow(flows, reduced, what.members)
     what = united(what, beats)
     fronts = served(flows, reduced, what.facts.join(what.ranges, on="unit", how="semi")["cl"])
-    found = spread(named(families(reduced, what, beats, fronts, known)), what)
+    found = families(reduced, what, beats, fronts, known)
+    doubted = suspects(found)
+    sides = both_sides(flows, reduced, doubted) if doubted.height else pl.DataFrame(schema=SIDES)
+    found = spread(named(judged(found, weighed(doubted, sides))), what)
     return record(flows, reduced, shapes(found, reduced)), found
 
 
@@ -230,5 +236,5 @@ class Split:
 def _kinds(frame: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
     chance = pl.col("_chance")
     kind = pl.when(~pl.col("_counts")).then(pl.lit("other")).otherwise(verdict(chance))
-    sure = pl.when(~pl.col("_counts")).then(1.0).when(chance >= DOUBT).then(chance).otherwise(1 - chance)
+    sure = pl.when(~pl.col("_counts")).then(1.0).when(chance >= decide.DOUBT).then(chance).otherwise(1 - chance)
     return frame.select(*names, kind=kind, confidence=sure.cast(pl.Float32))

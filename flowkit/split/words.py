@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from flowkit.split.assign import CHECK
+from flowkit.split.decide import CHECK
 
 # The shortest interval of a checker in seconds (Elastic Load Balancing API, HealthCheckIntervalSeconds).
 SHORTEST = 5
@@ -162,7 +162,12 @@ def _against(row: dict[str, Any]) -> list[str]:
     said = ["but no steadier than chance"] if row["even"] < 0.2 else []
     if row["kind"] == "health-check":
         return said
-    if row["told"] >= 0.6:
+    if row["mixed"]:
+        said.append(
+            f"clients send the very same bytes, and nothing tells one from the other: {row['spare']:.0%} more go on to "
+            "the targets than came in, at a steady beat"
+        )
+    elif row["told"] >= 0.6:
         said.append("but clients sent as many to the source, which only passed them on")
     if row["known"] and not row["given"]:
         said.append("but the source is none of the given load balancer addresses")
