@@ -348,3 +348,15 @@ def test_a_case_without_clusters_says_why_there_is_nothing_to_move(tmp_path: Pat
     panel = fk.SplitPanel(fk.load(tmp_path / "a.log", cache=tmp_path / "cache"))
     assert panel.buttons == {}
     assert "No health checks found" in panel.panel.children[-1].value
+
+
+def test_both_panels_follow_a_decision_that_another_cell_makes(split_case: fk.Case) -> None:
+    screen, panel = fk.Explorer(split_case), fk.SplitPanel(split_case)
+    split_case.split.assign("port 80, payload 130 B", "service")
+    assert screen.flows.filter(kind="health-check").collect().is_empty()
+    assert [kind for _, kind in screen.controls.kind.options] == ["service"]
+    assert screen.picture.timeline.table["kind"].unique().to_list() == ["service"]
+    assert panel.buttons["port 80, payload 130 B"].value == "service"
+    assert "1 decided by hand" in panel.note.value
+    split_case.split.assign("port 80, payload 130 B", None)
+    assert screen.controls.kind.value == ("service", "health-check", "uncertain")

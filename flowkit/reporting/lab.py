@@ -69,14 +69,20 @@ def open_lab(path: str | Path, *, browser: bool = True) -> int:
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise missing_extra("Opening a notebook", "jupyterlab", "lab")
-    # This environment's own kernel goes before one of the same name that a person has elsewhere.
-    environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"}
-    server = subprocess.Popen(command(path, browser=browser), env=environment)
+    server = subprocess.Popen(command(path, browser=browser), env=environment())
     while True:
         try:
             return server.wait()
         except KeyboardInterrupt:
             continue  # the server has had the key press too, and asks whether to stop
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for JupyterLab: this one's own kernel goes first, and nobody is asked about news."""
+    # Kernels: before one of the same name that a person has elsewhere. News: a default, which a person's own setting of
+    # JupyterLab goes before; the server fetches none either way.
+    defaults = os.pathsep.join(filter(None, [str(Path(__file__).parent / "jupyter"), os.getenv("JUPYTER_CONFIG_PATH")]))
+    return {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_CONFIG_PATH": defaults}
 
 
 def command(path: str | Path, *, browser: bool = True) -> list[str]:

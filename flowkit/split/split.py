@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from weakref import WeakMethod
 
 import polars as pl
 
@@ -127,6 +128,7 @@ class Split:
     nodes: pl.DataFrame = field(init=False)
     boundary: str = field(init=False)
     checks: pl.DataFrame | None = field(init=False)
+    _watchers: list[WeakMethod[Callable[[], None]]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._conclude()
@@ -145,21 +147,30 @@ class Split:
         """
         decide.require(cluster, kind, self.clusters["cluster"].to_list())
         kept = {name: said for name, said in self.decisions.items() if name != cluster}
-        self.decisions = {**kept, cluster: kind} if kind else kept
-        self._conclude()
+        self._decide({**kept, cluster: kind} if kind else kept)
 
     def assign_all(self, decisions: Mapping[str, str]) -> None:
         """Take over the decisions of another time, as `assign` does one by one."""
         for cluster, kind in decisions.items():
             decide.require(cluster, kind, self.clusters["cluster"].to_list())
-        self.decisions = dict(decisions)
-        self._conclude()
+        self._decide(dict(decisions))
+
+    def watch(self, follow: Callable[[], None]) -> None:
+        """Call a method after each decision, for as long as its object is there: so what shows the split follows."""
+        self._watchers.append(WeakMethod(follow))
 
     @property
     def evidence(self) -> dict[str, str]:
         """What the evidence says of each cluster, whatever a person decided: the kind by the name of the cluster."""
         said = clusters(None if self.found is None else decide.decided(self.found, {}))
         return dict(said.select("cluster", "kind").iter_rows())
+
+    def _decide(self, decisions: dict[str, str]) -> None:
+        self.decisions = decisions
+        self._conclude()
+        for watcher in self._watchers:
+            if follow := watcher():
+                follow()
 
     def _conclude(self) -> None:
         """Work out again what follows from the evidence and the decisions; no record is read for it."""

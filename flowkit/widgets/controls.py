@@ -22,7 +22,7 @@ class Controls:
         self.end = _text("to", "The moment that the screen ends before; Enter takes it over")
         self.span = _slider(span)
         self.kind = W.SelectMultiple(
-            options=[(_WORDS.get(kind, kind), kind) for kind in facts.kinds],
+            options=_named(facts.kinds),
             value=facts.kinds,
             rows=3,
             description="kind",
@@ -55,6 +55,10 @@ class Controls:
         rows = [when, self.kind, who, what], [self.span, self.top]
         return W.VBox([W.Box(row, layout=W.Layout(**_ROW)) for row in rows])
 
+    def offer_kinds(self, kinds: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+        """Offer other kinds, with some of them chosen."""
+        self.kind.options, self.kind.value = _named(kinds), chosen
+
     def typed(self, span: Span) -> Ends:
         """Return the time range that stands in the text boxes."""
         return span.read(self.start.value, "from"), span.read(self.end.value, "to")
@@ -63,6 +67,10 @@ class Controls:
         """Put a time range into the text boxes, to the second, and on the slider, to the nearest step."""
         self.start.value, self.end.value = span.show(ends[0] or span.start), span.show(ends[1] or span.end)
         self.span.value = span.nearest(ends)
+
+
+def _named(kinds: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(_WORDS.get(kind, kind), kind) for kind in kinds]
 
 
 def _slider(span: Span) -> Any:

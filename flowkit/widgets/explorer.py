@@ -31,7 +31,8 @@ _SECOND = timedelta(seconds=1)
 class Explorer:
     """A panel of controls and charts over some flows: turn a knob or drag over the timeline, and the charts follow.
 
-    What is on screen is a value for the next cell: `flows` is the LazyFrame of it, `code` the polars text that gives
+    Where `case.split.assign` gives flows another kind, the panel shows them anew. What is on screen is a value for the
+    next cell: `flows` is the LazyFrame of it, `code` the polars text that gives
     the same rows when it is pasted after `case.flows`, `start` and `end` its time range. A double click on the
     timeline takes the whole span again.
 
@@ -69,7 +70,7 @@ class Explorer:
     """
 
     def __init__(self, case: Case | pl.LazyFrame, *, tz: str | None = None) -> None:
-        self._all = case if isinstance(case, pl.LazyFrame) else case.flows
+        self._case = case
         self._names = None if isinstance(case, pl.LazyFrame) else case.names
         self._facts = look(self._all)
         self._span = _span(case, self._facts, tz)
@@ -80,6 +81,11 @@ class Explorer:
         self.picture = draw(self._all, self._view, self._span, names=self._names)
         self._follow()
         self._listen()
+
+    @property
+    def _all(self) -> pl.LazyFrame:
+        """All flows, labelled as the split has it now."""
+        return self._case if isinstance(self._case, pl.LazyFrame) else self._case.flows
 
     @property
     def flows(self) -> pl.LazyFrame:
@@ -138,6 +144,8 @@ class Explorer:
         for box in (knobs.start, knobs.end):
             box.observe(lambda _: self._turn(lambda: self._between(knobs.typed(self._span))), "value")
         knobs.span.observe(lambda _: self._turn(lambda: self._between(knobs.span.value)), "value")
+        if not isinstance(self._case, pl.LazyFrame):
+            self._case.split.watch(self._relabelled)
 
     def _on_brush(self, sent: dict[str, Any]) -> None:
         if self.picture.told(sent):
@@ -161,13 +169,27 @@ class Explorer:
         start, end = self._span.clip(ends)
         return replace(self._view, start=start, end=end)
 
-    def _turn(self, change: Callable[[], View]) -> None:
+    def _relabelled(self) -> None:
+        """Follow the split: the kinds that there are now, and the charts of what is on screen."""
+        self._turn(self._with_kinds, anew=True)
+
+    def _with_kinds(self) -> View:
+        every_kind, self._facts = not self._view.kinds, look(self._all)
+        chosen = tuple(kind for kind in self._facts.kinds if every_kind or kind in self._view.kinds)
+        self._quiet = True
+        try:
+            self.controls.offer_kinds(self._facts.kinds, chosen)
+        finally:
+            self._quiet = False
+        return self._filtered()
+
+    def _turn(self, change: Callable[[], View], *, anew: bool = False) -> None:
         """Answer a knob: show the view that it asks for, or say in the panel why that cannot be."""
         if self._quiet:
             return
         try:
             view = change()
-            if view != self._view:
+            if anew or view != self._view:
                 self._view = view
                 self.note.value = status("Counting …")
                 self.picture = draw(self._all, view, self._span, number=self.picture.number + 1, names=self._names)

@@ -65,6 +65,7 @@ class SplitPanel:
             self._add(row["cluster"], row["kind"])
         self.figure = self._drawn()
         self._follow()
+        case.split.watch(self._changed)
 
     @property
     def decisions(self) -> dict[str, str]:
@@ -117,9 +118,12 @@ class SplitPanel:
     def _move(self, cluster: str, kind: str) -> None:
         if self._quiet:
             return
+        self._case.split.assign(cluster, None if kind == self._evidence[cluster] else kind)
+
+    def _changed(self) -> None:
+        """Follow the split, whoever decided."""
         self.note.value = status("Counting …")
         try:
-            self._case.split.assign(cluster, None if kind == self._evidence[cluster] else kind)
             self.figure = self._drawn()
             self._follow()
         except Exception as error:  # what a callback raises is seen by nobody

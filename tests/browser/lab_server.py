@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from flowkit.reporting.lab import environment
 
 _FLAGS = [
     "--no-browser",
@@ -52,7 +53,6 @@ _ASK = """async code => {
     return text;
 }"""
 _OWN = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
-_SETTINGS = {"notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
 @contextmanager
@@ -65,8 +65,7 @@ def lab(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[str]:
     own = {name: str(home / name) for name in _OWN}
     settings = home / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
-    for name, values in {**_SETTINGS, "themes": {"theme": theme}}.items():
-        (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
+    (settings / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
     command = [
         sys.executable,
         "-m",
@@ -76,8 +75,9 @@ def lab(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[str]:
         f"--ServerApp.root_dir={folder}",
     ]
     with (home / "lab.log").open("wb") as log:
-        environment = {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1"}
-        server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, env={**environment(), **own}, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         _wait(f"http://127.0.0.1:{port}/api?token=t", server, home / "lab.log")
         yield f"http://127.0.0.1:{port}"

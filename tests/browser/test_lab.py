@@ -223,6 +223,7 @@ def test_a_notebook_runs_and_draws_all_its_charts(name: str, desk: Desk) -> None
         "n => document.querySelectorAll('svg.marks:has(.role-mark > *)').length === n", arg=charts, timeout=30_000
     )
     assert desk.watched.errors == []
+    assert desk.page.locator(".Toastify__toast").all_inner_texts() == [], "nobody is asked about news, or anything else"
 
 
 def test_a_hostile_log_runs_nothing_in_lab(desk: Desk) -> None:
