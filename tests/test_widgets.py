@@ -202,14 +202,14 @@ def test_a_choice_that_leaves_nothing_is_shown_as_nothing() -> None:
     screen.controls.kind.value = ("health-check",)
     screen.controls.action.value = "REJECT"
     assert shown(screen) == []
-    assert screen.note.value.startswith('<div role="status">0 of 6 flow records')
+    assert screen.note.value.startswith('<div role="status">0 of 6 flows')
 
 
 def test_the_panel_says_that_it_counts_before_it_does() -> None:
     screen, said = Explorer(flows()), []
     screen.note.observe(lambda change: said.append(re.sub("<[^>]+>", "", change["new"])), "value")
     screen.controls.action.value = "REJECT"
-    assert said == ["Counting …", "1 of 6 flow records, 2026-05-14 12:00:00 to 2026-05-14 12:05:51 UTC"]
+    assert said == ["Counting …", "1 of 6 flows, 2026-05-14 12:00:00 to 2026-05-14 12:05:51 UTC"]
 
 
 def test_a_source_that_has_gone_is_told_in_the_panel(tmp_path: Path) -> None:

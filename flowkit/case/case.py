@@ -17,6 +17,7 @@ from flowkit.case import show
 from flowkit.case.cache import size_of
 from flowkit.case.coverage import coverage
 from flowkit.errors import SourceError
+from flowkit.far import Far, far
 from flowkit.knowledge import Knowledge
 from flowkit.names import Names
 from flowkit.split import Split
@@ -112,21 +113,31 @@ class Case:
         span = {"first": pl.col("start").min(), "last": pl.col("end").max()}
         return self.spans.select(**span).collect(engine="streaming").row(0, named=True)
 
+    @cached_property
+    def far(self) -> Far | None:
+        """The flows whose times are years away from all others, which belong to no axis; None where there are none."""
+        return far(self.flows, self.facts["first"], self.facts["last"])
+
+    @property
+    def _flowing(self) -> tuple[datetime | None, datetime | None]:
+        """From when to when there are flows."""
+        return self.far.bulk if self.far else (self.facts["first"], self.facts["last"])
+
     @property
     def start(self) -> datetime:
-        """The beginning of the span in UTC: as asked for, else the first flow's start."""
-        return self._bound(self.asked[0] or self.facts["first"] or self._silent["first"])
+        """The beginning of the span in UTC: as asked for, else the first flow's start, but for those that are `far`."""
+        return self._bound(self.asked[0] or self._flowing[0] or self._silent["first"])
 
     @property
     def end(self) -> datetime:
-        """The end of the span in UTC: as asked for, else just after the last flow's end."""
-        last = self.facts["last"] or self._silent["last"]
+        """The end of the span in UTC: as asked for, else just after the last flow's end, if it is not `far`."""
+        last = self._flowing[1] or self._silent["last"]
         return self._bound(self.asked[1] or (last + timedelta(seconds=1) if isinstance(last, datetime) else None))
 
     @property
     def clock(self) -> Clock:
         """The clock this case is shown with, as it goes while there are flows."""
-        return clock(self.tz, self.facts["first"] or self.start, self.facts["last"] or self.end)
+        return clock(self.tz, self._flowing[0] or self.start, self._flowing[1] or self.end)
 
     def coverage(self, *, every: timedelta | None = None) -> pl.LazyFrame:
         """Return what the logs hold of each interface in each bin, a minute wide or wider: see the columns below.

@@ -58,6 +58,7 @@ def lines(case: Case, *, most: int | None = MOST) -> list[tuple[str, str]]:
         ("span", _span(case)),
         ("read", read(case.ledger)),
         ("in the span", _inside(case)),
+        *(("far outside", line) for line in outside(case)),
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
         *(("addresses", line) for line in unseen(case)),
         *(("delivery", line) for line in _delivery(case)),
@@ -172,6 +173,15 @@ def _span(case: Case) -> str:
 
 def _inside(case: Case) -> str:
     return f"{many(case.facts['flows'], 'flow')} on {many(case.facts['interfaces'] or 0, 'interface')}"
+
+
+def outside(case: Case) -> list[str]:
+    """Return what there is to say of flows whose times are years away from all others: nothing where there are none."""
+    if not case.far:
+        return []
+    number, ends = case.far.number, [case.clock.show(moment) for moment in (case.far.first, case.far.last)]
+    drawn = f"no chart over time shows {'it' if number == 1 else 'them'}"
+    return [f"{many(number, 'flow')} more than a year away from all others ({ends[0]} to {ends[1]}): {drawn}"]
 
 
 def unseen(case: Case) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
+from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, near, nothing
 from flowkit.names import Names
 from flowkit.times import Clock
 
@@ -42,10 +42,11 @@ def cadence(
     'Checks came short from 1 of 1 checker: 10.0.0.9, 00:01 to 00:02'
     """
     frame = collected(table, "checker", "time", "checks", "targets", "length_s", "per_minute", "due", names=names)
-    at = clock_of(frame["time"], tz)
+    checks, away = near(frame, tz, n="checks", what="check")
+    at = clock_of(checks["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no health checks were found in this span", at=at)
-    strip = _Strip(_told(frame), bin_width(frame["time"]), at)
+    strip = _Strip(_told(checks), bin_width(checks["time"]), at, away)
     height = _ROW * len(strip.checkers)
     return draw(_chart(strip), frame, title=title or strip.title, alt=strip.spoken, at=at, height=height)
 
@@ -67,6 +68,7 @@ class _Strip:
     told: pl.DataFrame
     width: timedelta
     at: Clock
+    away: str
 
     @property
     def checkers(self) -> list[str]:
@@ -140,7 +142,7 @@ def _chart(strip: _Strip) -> style.Drawing:
     left_out = strip.number - rows
     more = f"{words.count(left_out, 'more checker')} in the table, not drawn" if left_out else ""
     note = f"bars: checks a minute, seen in {words.each(strip.width)}; dashed: the usual number"
-    axis = style.time_axis(strip.at, note, more)
+    axis = style.time_axis(strip.at, note, more, strip.away)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(strip)
     series = [name for name in _SERIES if name in placed["series"].to_list()]

@@ -12,6 +12,7 @@ import polars as pl
 
 from flowkit.charts import style, words
 from flowkit.errors import QuestionError
+from flowkit.far import bulk
 from flowkit.names import Names
 from flowkit.times import EPOCH, Clock, clock
 
@@ -119,6 +120,22 @@ def collected(table: pl.LazyFrame | pl.DataFrame, *columns: str, names: Names | 
             f"this one has {', '.join(frame.columns)}"
         )
     return names.apply(frame) if names else frame
+
+
+def near(frame: pl.DataFrame, tz: str, *, n: str, what: str = "flow") -> tuple[pl.DataFrame, str]:
+    """Return the rows whose `time` is to be drawn, and words for those years away, which would leave no room for them.
+
+    `n` is the column that says how many a row stands for.
+    """
+    found = bulk(frame.select("time", n=pl.col(n).cast(pl.Int64)))
+    if not found:
+        return frame, ""
+    inside = pl.col("time").is_between(*found)
+    away = frame.filter(~inside)
+    times: list[datetime] = away["time"].to_list()
+    days = [clock(tz, time).show(time, "%Y-%m-%d") for time in (min(times), max(times))]
+    when = " and ".join(dict.fromkeys(days))
+    return frame.filter(inside), f"not drawn: {words.count(int(away[n].sum()), what)} years away, of {when}"
 
 
 def clock_of(times: pl.Series, tz: str) -> Clock:

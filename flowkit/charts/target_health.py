@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
+from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, near, nothing
 from flowkit.names import Names
 from flowkit.times import Clock
 
@@ -50,10 +50,11 @@ def target_health(
     '10.0.0.2:80 refused 10 of 12 checks, 00:00 to 00:01'
     """
     frame = collected(table, "target", "time", *_STATES, "service", names=names)
-    at = clock_of(frame["time"], tz)
+    checks, away = near(frame.with_columns(n=pl.sum_horizontal(_STATES)), tz, n="n", what="check")
+    at = clock_of(checks["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no health checks were found in this span", at=at)
-    health = _Health(_summed(frame), bin_width(frame["time"]), at)
+    health = _Health(_summed(checks), bin_width(checks["time"]), at, away)
     height = _ROW * len(health.targets)
     return draw(_chart(health), frame, title=title or health.title, alt=health.spoken, at=at, height=height)
 
@@ -78,6 +79,7 @@ class _Health:
     summed: pl.DataFrame
     width: timedelta
     at: Clock
+    away: str
 
     @property
     def targets(self) -> list[str]:
@@ -167,7 +169,7 @@ def _chart(health: _Health) -> style.Drawing:
 
     rows = len(health.targets)
     lost = "; ▲: where service flows failed" if health.summed["service_failed"].sum() else ""
-    notes = f"bars: checks in {words.each(health.width)}{lost}", health.left_out
+    notes = f"bars: checks in {words.each(health.width)}{lost}", health.left_out, health.away
     axis = style.time_axis(health.at, *notes)
     x, y = alt.X("time:T", scale=alt.Scale(type="utc"), axis=axis), style.down(rows)
     placed = _placed(health)

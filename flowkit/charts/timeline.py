@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from flowkit.charts import style, words
-from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, nothing
+from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, drawn, near, nothing
 from flowkit.errors import QuestionError
 from flowkit.names import Names
 from flowkit.times import Clock
@@ -60,13 +60,14 @@ def timeline(
     frame = collected(table, "time", *_MEASURES, names=names)
     by = next((name for name in frame.columns if name not in _OWN), "")
     series = pl.col(by).cast(pl.String).fill_null("-") if by else pl.lit(measure)
-    placed = frame.drop_nulls("time").select("time", series.alias("series"), pl.col(measure).alias("n"))
+    timed, away = near(frame.drop_nulls("time"), tz, n="flows")
+    placed = timed.select("time", series.alias("series"), pl.col(measure).alias("n"))
     at = clock_of(placed["time"], tz)
     if placed.height == 0:
         return nothing(frame, title=title, why="no flow records in this span", at=at)
     volume = _fitting(placed, every or bin_width(placed["time"]), measure, by, at)
     window = words.windows(None if windows is None else collected(windows, "window_s"))
-    notes = [note for note in (words.seen(frame), window) if note]
+    notes = [note for note in (words.seen(frame), window, away) if note]
     chart = _chart(volume, notes, zoom=zoom)
     spoken = " ".join(words.sentence(part) for part in (volume.spoken, *notes))
     return draw(chart, frame, title=title or volume.title, alt=spoken, at=at, height=220)

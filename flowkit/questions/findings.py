@@ -11,7 +11,7 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.case.coverage import width
-from flowkit.case.show import copies, read, unseen, warnings
+from flowkit.case.show import copies, outside, read, unseen, warnings
 from flowkit.questions.health import each_bin, lasting, seen_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
@@ -126,7 +126,7 @@ _KINDS = {
 
 def _missing(case: Case) -> Iterator[str]:
     # As they stand: some begin with the name of an object.
-    for sentence in (*unseen(case), *warnings(case.ledger), *copies(case)):
+    for sentence in (*outside(case), *unseen(case), *warnings(case.ledger), *copies(case)):
         yield f"{sentence}."
     if case.facts["flows"]:
         minutes = width(case.start, case.end) // timedelta(minutes=1)

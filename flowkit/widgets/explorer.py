@@ -213,9 +213,8 @@ class Explorer:
 
     def _summary(self) -> str:
         first, last = (self._span.show(moment) for moment in (self.start, self.end))
-        return (
-            f"{self.picture.flows:,} of {self._facts.rows:,} flow records, {first} to {last} {self._span.clock.label}"
-        )
+        counted = f"{self.picture.flows:,} of {self._facts.rows:,} flows, {first} to {last} {self._span.clock.label}"
+        return counted + (f"; {self._facts.far.number:,} of all lie years away from that" if self._facts.far else "")
 
 
 def _span(case: Case | pl.LazyFrame, facts: Facts, tz: str | None) -> Span:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from flowkit.far import Far, far
 from flowkit.questions.shared import require
 from flowkit.widgets.view import ALL, ONCE
 
@@ -21,6 +22,8 @@ class Facts:
     """The span of some flows, and the values that a control can take."""
 
     rows: int
+    far: Far | None
+    """The flows whose times are years away from all others, where there are some: the span is that of the others."""
     start: datetime | None
     end: datetime | None
     kinds: tuple[str, ...]
@@ -43,10 +46,13 @@ def look(flows: pl.LazyFrame) -> Facts:
     totals = flows.select(pl.len().alias("rows"), pl.col("start").min(), pl.col("end").max())
     answers = pl.collect_all([totals, *(_values(flows, column) for column in asked)], engine="streaming")
     rows, start, end = answers[0].row(0)
+    away = far(flows, start, end)
+    start, end = away.bulk if away else (start, end)
     found: dict[str, list[str]] = {c: frame[c].to_list() for c, frame in zip(asked, answers[1:], strict=True)}
     interfaces = tuple(i for i in found.get("interface_id", []) if i not in (ONCE, ALL))[:_MOST_INTERFACES]
     return Facts(
         rows=rows,
+        far=away,
         start=start,
         end=end,
         kinds=_ordered(found.get("kind", []), _KINDS),
