@@ -9,9 +9,11 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from flowkit import access, cli_aws
+from flowkit.arguments import Commands, Parser, number
 from flowkit.errors import FlowkitError
 from flowkit.wording import in_shell
 
@@ -38,7 +40,11 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0 done, 2 when a person has to do something, 130 when interrupted."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        return 2
+    given = parser.parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = given.run
         return run(given)
@@ -51,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="flowkit",
         description="Read AWS VPC Flow Logs: what happened, when, to whom, with the health checks put aside.",
         epilog=_EPILOG,
@@ -60,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     parser.add_argument("--version", action=_Version, nargs=0, help="print flowkit's version and leave")
     report = _command(commands, "report", _report, "write one HTML file that opens offline")
-    report.add_argument("-o", "--output", metavar="FILE", help="where the page goes (the notebook's name with .html)")
+    report.add_argument(
+        "-o", "--output", metavar="FILE", help="where the page goes, - for stdout (the notebook's name with .html)"
+    )
     report.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
     lab = _command(commands, "open", _open, "open the logs as a notebook in JupyterLab")
     lab.add_argument("--notebook", default="incident", metavar="NAME", help=_NOTEBOOK)
@@ -105,13 +113,13 @@ class _Version(argparse.Action):
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Commands,
     name: str,
     run: Callable[[argparse.Namespace], int],
     words: str,
-) -> argparse.ArgumentParser:
+) -> Parser:
     description = f"{words[0].upper()}{words[1:]}."
-    parser = commands.add_parser(name, help=words, description=description, parents=[_of_aws()])
+    parser: Parser = commands.add_parser(name, help=words, description=description, parents=[_of_aws()])
     parser.set_defaults(run=run)
     parser.add_argument("source", metavar="SOURCE", nargs="?", help=_SOURCE)
     parser.add_argument("--start", metavar="TIME", help="'2026-05-14 23:00' in the zone of --tz, or with an offset")
@@ -148,7 +156,9 @@ def _of_aws() -> argparse.ArgumentParser:
     group.add_argument("--regions", type=_names, metavar="REGION,…", help="only these regions' logs")
     group.add_argument("--flow-log-ids", type=_names, metavar="fl-…,…", help="only these flow logs")
     group.add_argument("--interfaces", type=_names, metavar="eni-…,…", help="only these network interfaces")
-    group.add_argument("--max-gb", type=float, metavar="GB", help="refuse to read more than this")
+    group.add_argument(
+        "--max-gb", type=number("number of GB", least=0), metavar="GB", help="refuse to read more than this"
+    )
     group.add_argument("--yes", action="store_true", help="do not ask before a large load")
     return parent
 
@@ -157,7 +167,7 @@ def _names(words: str) -> list[str]:
     return [word for word in words.replace(",", " ").split() if word]
 
 
-def _cache_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _cache_command(commands: Commands) -> None:
     words = "list what was read and kept on the disk, or clear it"
     parser = commands.add_parser("cache", help=words, description=f"{words[0].upper()}{words[1:]}.")
     parser.set_defaults(run=_cache)
@@ -165,17 +175,13 @@ def _cache_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         "what", nargs="?", choices=("list", "clear"), default="list", help="list (the default) or clear"
     )
     parser.add_argument(
-        "--older-than", type=_days, metavar="DAYS", help="clear only what was not used for so many days"
+        "--older-than",
+        type=number("number of days", least=0, most=36_500),
+        metavar="DAYS",
+        help="clear only what was not used for so many days",
     )
     parser.add_argument("--yes", action="store_true", help="clear without asking")
     parser.add_argument("--cache", metavar="DIR", help="the cache's folder (your user cache folder)")
-
-
-def _days(word: str) -> float:
-    days = float(word)
-    if not 0 <= days <= 36_500:
-        raise argparse.ArgumentTypeError(f"{word} is no number of days")
-    return days
 
 
 def _report(given: argparse.Namespace) -> int:
@@ -183,9 +189,14 @@ def _report(given: argparse.Namespace) -> int:
 
     _looked_for(given)
     output = given.output or f"{given.notebook.removesuffix('.ipynb').rpartition('/')[2]}.html"
-    written = report(given.notebook, output, progress=_cells, parameters=_parameters(given), **_common(given))
-    _clear()
-    print(written)
+    how = {"progress": _cells, "parameters": _parameters(given), **_common(given)}
+    fresh = not Path(output).parent.exists()
+    with TemporaryDirectory(prefix="flowkit-") as folder:
+        written = report(given.notebook, Path(folder, "page.html") if output == "-" else output, **how)
+        _clear()
+        print(written.read_text("utf-8") if output == "-" else written)
+    if fresh:
+        print(f"flowkit: the folder {Path(output).parent} was made for it", file=sys.stderr)
     return 0
 
 

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flowkit import access
+from flowkit.arguments import Commands, Parser, number
 
 if TYPE_CHECKING:
     from flowkit.aws import Plan
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the commands to the shell's."""
     nlb = _command(
         commands, "nlb", _nlb, "show a load balancer, what logs it, and what is missing for an investigation"
@@ -26,11 +27,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     disable = _command(commands, "disable", _disable, "end the flow logs that flowkit enable made, and no others")
     disable.add_argument("--apply", action="store_true", help="do it; without this, only say what would be done")
     alarm = _command(commands, "alarm", _alarm, "print an alarm on rejected flows as a CloudFormation template")
-    alarm.add_argument("--threshold", type=int, default=100, metavar="N", help="rejected records in 5 minutes (100)")
-    alarm.add_argument("--topic", default="", metavar="ARN", help="the SNS topic to tell")
+    alarm.add_argument(
+        "--threshold", type=_records, default=100, metavar="N", help="alarm above so many in 5 minutes (100)"
+    )
+    alarm.add_argument(
+        "--topic", default="", metavar="ARN", help="the SNS topic to tell; without one the alarm tells nobody"
+    )
 
 
-def _enable_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+_records = number("number of records", least=0, whole=True)
+
+
+def _enable_command(commands: Commands) -> None:
     enable = _command(commands, "enable", _enable, "plan flow logs for a load balancer, and make them with --apply")
     enable.add_argument("--to", required=True, metavar="s3://BUCKET/PREFIX", help="where the flow logs go")
     formats = "recommended, default, or '${version} ${srcaddr} …' (recommended)"
@@ -44,13 +52,13 @@ def _enable_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Commands,
     name: str,
     run: Callable[[argparse.Namespace], int],
     words: str,
-) -> argparse.ArgumentParser:
+) -> Parser:
     said = f"{words[0].upper()}{words[1:]}."
-    parser = commands.add_parser(name, help=words, description=said, parents=[access.flags()])
+    parser: Parser = commands.add_parser(name, help=words, description=said, parents=[access.flags()])
     parser.set_defaults(run=run)
     parser.add_argument("nlb", metavar="NLB", help="its name, ARN or DNS name")
     return parser
@@ -85,6 +93,8 @@ def _alarm(given: argparse.Namespace) -> int:
 
     balancer = load_balancer(given.nlb, access.given(given))
     print(reject_alarm(balancer, threshold=given.threshold, topic=given.topic))
+    if not given.topic:
+        print("flowkit: without --topic the alarm tells nobody: it only shows in CloudWatch", file=sys.stderr)
     return 0
 
 

@@ -26,6 +26,7 @@ from flowkit.schema import DEFAULT, columns, parse_fields
 from flowkit.sources import Object
 from flowkit.sources.objects import chunks, document
 from flowkit.times import span
+from flowkit.wording import many
 
 SIP = 4 << 20
 """Bytes of objects read in one go by a scan: small enough for what was read to be still at hand when it is used."""
@@ -81,10 +82,11 @@ def look(objects: Sequence[Object], names: Sequence[str] | None) -> Plan:
 def sure(source: str | Path, what: Plan) -> Plan:
     """Return the plan, or raise `FormatError` where it has nothing to read."""
     if not what.groups:
-        first, why = what.others[0]
+        first, why = min(what.others, key=lambda other: document(other[0].name))
         rest = len(what.others) - 1
-        more = f"; nothing else there is one either ({rest:,} more looked at)" if rest else ""
-        raise FormatError(f"no flow logs in {source}: {first.name} is none, {why}{more}")
+        who = "" if str(source).endswith(first.name) else f"{first.name}: "
+        more = f"; nor in {many(rest, 'other object')} there" if rest else ""
+        raise FormatError(f"no flow logs in {source}: {who}{why}{more}")
     return what
 
 
@@ -272,7 +274,8 @@ def scan(
         _warn_of(what.others)
     unused = [(o, form) for form, group in what.groups for o in group if fields and form.own]
     if unused:
-        _warn(f"the fields given are not those of {len(unused):,} objects: {unused[0][0].name} is {unused[0][1].words}")
+        first_one, form = unused[0]
+        _warn(f"the fields given are not those of {many(len(unused), 'object')}: {first_one.name} is {form.words}")
     conditions = inside(first, last, interfaces)
 
     def read(
@@ -302,7 +305,7 @@ def _told(batch: Batch, called: Mapping[str, str]) -> Batch:
     if batch.quarantine.height:
         first = batch.quarantine.row(0, named=True)
         _warn(
-            f"{batch.quarantine.height:,} malformed lines left out, the first of them "
+            f"{many(batch.quarantine.height, 'malformed line')} left out, the first of them "
             f"line {first['line']:,} of {name(first['object'])}: {first['reason']}"
         )
     return batch
@@ -311,7 +314,8 @@ def _told(batch: Batch, called: Mapping[str, str]) -> Batch:
 def _warn_of(others: Sequence[tuple[Object, str]]) -> None:
     unread = [o for o, _ in others if not document(o.name)]
     if unread:
-        _warn(f"{len(unread):,} objects are no flow logs and were left alone, such as {unread[0].name}")
+        what = "object is no flow log and was" if len(unread) == 1 else "objects are no flow logs and were"
+        _warn(f"{len(unread):,} {what} left alone, such as {unread[0].name}")
 
 
 def _warn(sentence: str) -> None:

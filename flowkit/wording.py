@@ -30,6 +30,8 @@ _ARGUMENT = re.compile(
     r"|regions|flow_log_ids|interfaces|region|profile|role_arn|to)=(?:'(\w+)'|(?=[\s,;:.)]|$))"
 )
 _PLACES = {
+    ", or cache=False to keep nothing": "",
+    "lb_addresses: ": "--lb-addresses: ",
     "see case.ledger": "flowkit check --all shows them",
     "case.ledger says why": "flowkit check --all says why",
     "see case.quarantine": "listed below",

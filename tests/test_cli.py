@@ -44,14 +44,75 @@ def test_check_prints_ledger_and_coverage(cache_folder: Path, capsys: pytest.Cap
         (["open", "nowhere-at-all"], "flowkit: nothing to read"),
         (["check", "{log}", "--target-groups", "none.csv"], "flowkit: the target groups cannot be read from none.csv"),
         (["check", "{log}", "--assign", "port 80, no payload=service"], "flowkit: there is no cluster 'port 80, no"),
+        (
+            ["check", "{text}", "--tz", "UTC"],
+            "flowkit: no flow logs in {text}: it has no header line, and its lines do",
+        ),
+        (["check", "{log}", "{text}"], "flowkit: one at a time: {text} is too many; name the folder, or put a pattern"),
+        (
+            ["check", "{log}", "--field", "x", "--max-bg=1"],
+            "flowkit: there is no option --max-bg=1: did you mean --max-gb?",
+        ),
+        (["cache", "clear", "--older-than", "x"], "flowkit: --older-than: 'x' is no number of days"),
+        (
+            ["check", "{log}", "--tz", "Europe/Berlin", "--start", "2026-03-29 02:30"],
+            "flowkit: start '2026-03-29 02:30' does not exist in Europe/Berlin, where the clocks go forward",
+        ),
+        (["check", ""], "flowkit: a source is one path, pattern, s3://bucket/prefix or cwl:GROUP, not ''"),
+        (["alarm", "orders", "--threshold", "-1"], "flowkit: --threshold: '-1' is no number of records"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(written: Writer, arguments: list[str], sentence: str) -> None:
     names = {"log": written("a.log", HEADER, FLOW), "text": written("b.txt", "not a log")}
     done = run(*[word.format(**names) for word in arguments])
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(sentence)
+    assert done.stderr.startswith(sentence.format(**names))
     assert done.stderr.count("\n") == 1
+
+
+def test_check_speaks_the_shells_words_and_can_say_all(
+    written: Writer, cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(7):
+        written(f"{number}.log", f"{HEADER} new-{number}", f"{FLOW} x")
+    source = str(written("a.log", HEADER, FLOW, FLOW).parent)
+    given = ["check", source, "--fields", "srcaddr", "--cache", str(cache_folder)]
+    assert main(given) == 0
+    short = capsys.readouterr().out
+    assert "1 second copy of a record, kept: --duplicates drop leaves them out" in short
+    assert (
+        "0.log: read as text, header, not the fields given; a field flowkit does not know, kept as text: new-0" in short
+    )
+    assert "and 3 more notes: flowkit check --all shows them" in short
+    assert "case." not in short
+    assert main([*given, "--all"]) == 0
+    assert "kept as text: new-6" in capsys.readouterr().out
+
+
+def test_a_span_that_holds_nothing_says_when_the_records_are(
+    written: Writer, cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(written("a.log", HEADER, FLOW))
+    assert main(["check", path, "--start", "2026-11-25", "--tz", "Asia/Tokyo", "--cache", str(cache_folder)]) == 0
+    words = capsys.readouterr().out
+    assert "from 2026-11-25 00:00:00 Asia/Tokyo" in words
+    assert "0 flows on 0 interfaces; what was read goes from 2026-11-24 01:05:00" in words
+    path = str(written("b.log", "srcaddr bytes", "10.0.0.1 164"))
+    assert main(["check", path, "--cache", str(cache_folder)]) == 0
+    words = capsys.readouterr().out
+    assert "no coverage: " in words
+    assert "no record with a time in this span, so its start is unknown: give --start" in words
+
+
+def test_a_report_goes_to_stdout_and_a_new_folder_is_told_of(tmp_path: Path, cache_folder: Path) -> None:
+    (tmp_path / "own.ipynb").write_text((ROOT / "notebooks" / "health_checks.ipynb").read_text())
+    given = ["report", fk.samples("custom"), "--notebook", "health_checks", "--cache", str(cache_folder)]
+    done = run(*given, "-o", "-")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("<!doctype html>")
+    page = tmp_path / "new" / "page.html"
+    done = run(*given, "-o", str(page))
+    assert (done.stdout, done.stderr) == (f"{page}\n", f"flowkit: the folder {page.parent} was made for it\n")
 
 
 def test_what_is_assigned_by_hand_is_in_the_words_of_check(

@@ -49,7 +49,10 @@ def flows(rows: list[tuple[Any, ...]] = ROWS) -> pl.LazyFrame:
 
 def shown(screen: Explorer) -> list[int]:
     """Return the numbers of the rows on screen, after the text of `code` has been found to give the same."""
-    pasted: pl.LazyFrame = eval("case_flows" + screen.code, {"case_flows": screen._all, "pl": pl})
+    before, _, expression = screen.code.rpartition("\n\n")
+    cell = {"flows": screen._all}
+    exec(before, cell)
+    pasted: pl.LazyFrame = eval(expression, cell)
     on_screen = screen.flows.select("srcport").collect().to_series().to_list()
     assert pasted.select("srcport").collect().to_series().to_list() == on_screen
     return on_screen
@@ -98,7 +101,7 @@ def test_controls_add_up_to_one_filter_that_reads_like_typed_by_hand() -> None:
     screen.controls.start.value = "2026-05-14 21:02"
     screen.controls.end.value = "2026-05-14 21:04:30"
     assert screen.code == (
-        ".filter(\n"
+        "import polars as pl\n\nflows.filter(\n"
         '    pl.col("end") >= pl.datetime(2026, 5, 14, 12, 2, time_zone="UTC"),\n'
         '    pl.col("start") < pl.datetime(2026, 5, 14, 12, 4, 30, time_zone="UTC"),\n'
         "    pl.col(\"kind\").is_in(['health-check', 'uncertain']),\n"
@@ -236,9 +239,15 @@ def test_values_from_the_logs_are_only_ever_values() -> None:
     assert not any(re.search(r"<(?!/?(div|pre)\b)", text) for text in markup)
 
 
+@pytest.mark.parametrize("other", [5, None, flows().collect()])
+def test_what_is_no_case_is_refused_in_a_sentence(other: object) -> None:
+    with pytest.raises(QuestionError, match="Explorer takes a case, or a LazyFrame of flows, not"):
+        Explorer(other)  # type: ignore[arg-type]
+
+
 def test_bare_flows_do_without_the_columns_of_a_case() -> None:
     screen = Explorer(flows().drop("kind", "once", "action", "interface_id"))
-    assert screen.code == ""
+    assert screen.code == "flows"
     assert screen.controls.kind.layout.display == "none"
     assert screen.controls.vantage.options == (("every interface", "all"),)
     screen.controls.by.value = "dstport"

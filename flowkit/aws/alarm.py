@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from flowkit.aws.model import FlowLog, LoadBalancer
 from flowkit.aws.recommended import log_format
+from flowkit.errors import QuestionError
 from flowkit.schema import DEFAULT
+from flowkit.wording import many
 
 _NAMESPACE = "flowkit"
 _NOT_ALL = "Packets that come after a connection was closed are REJECT, too: set the threshold above what is usual."
@@ -24,10 +27,18 @@ def reject_alarm(balancer: LoadBalancer, *, threshold: int = 100, topic: str = "
     balancer
         The load balancer, as `load_balancer` returns it.
     threshold
-        More rejected flow records than this in five minutes are an alarm.
+        More rejected flow records than this in five minutes are an alarm; with 0 every one is.
     topic
         The ARN of an SNS topic that is told; the alarm says nothing to anybody without one.
+
+    Raises `QuestionError` where the threshold is below 0, or the topic is no ARN of one.
     """
+    if threshold < 0:
+        raise QuestionError(f"threshold={threshold} is below 0, so that the alarm would never end: give 0 or more")
+    if topic and not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}(\.fifo)?", topic):
+        raise QuestionError(
+            f"{topic!r:.80} is no SNS topic: give its ARN, as arn:aws:sns:eu-west-1:123456789012:on-call"
+        )
     log = _usable(balancer)
     made = {} if log else _logging(balancer)
     group: Any = log.destination.removeprefix("cwl:") if log else {"Ref": "RejectLogs"}
@@ -70,8 +81,9 @@ def _filter(balancer: LoadBalancer, group: Any, fields: tuple[str, ...]) -> dict
 
 
 def _alarm(balancer: LoadBalancer, threshold: int, topic: str) -> dict[str, Any]:
+    above = f"More than {many(threshold, 'rejected flow record')}" if threshold else "Any rejected flow record"
     held = {
-        "AlarmDescription": f"More than {threshold} rejected flow records in 5 minutes at {balancer.name}. {_NOT_ALL}",
+        "AlarmDescription": f"{above} in 5 minutes at {balancer.name}. {_NOT_ALL}",
         "Namespace": _NAMESPACE,
         "MetricName": _metric(balancer),
         "Statistic": "Sum",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from flowkit.aws.model import FlowLog, LoadBalancer
+from flowkit.wording import many
 
 WANTED = {
     "tcp-flags": "without tcp-flags, resets and connections that were never answered cannot be told from others",
@@ -102,6 +103,7 @@ def _unlogged(balancer: LoadBalancer, logs: list[FlowLog]) -> Iterator[str]:
     if targets and not seen & set(targets):
         yield "no flow log covers the targets: a security group of theirs that refuses traffic shows only on their side"
     elif unseen := len(set(targets) - seen):
-        yield f"{unseen} of {len(targets)} targets' interfaces are not logged: what they refuse is not to be seen"
+        which = f"of {many(len(targets), 'target interface')}, {unseen} {'is' if unseen == 1 else 'are'} not logged"
+        yield f"{which}: what is refused there is not to be seen"
     if any(listener.protocol == "TLS" for listener in balancer.listeners):
         yield "for TLS listeners AWS writes only rejected traffic to the flow logs of the load balancer (NLB guide)"

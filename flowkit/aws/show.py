@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from flowkit.aws.model import TRAFFIC, FlowLog, Group, Interface, Listener, LoadBalancer
+from flowkit.wording import many
 
 _MOST = 12
 
@@ -121,9 +122,9 @@ def _check(group: Group) -> str:
 
 
 def _log(log: FlowLog, balancer: LoadBalancer) -> str:
-    of = f"{len(log.covers)} of {len(balancer.interfaces)} interfaces" if log.covers else "targets only"
+    of = f"{len(log.covers)} of {many(len(balancer.interfaces), 'interface')}" if log.covers else "targets only"
     sent = {"SUCCESS": "delivered", "FAILED": "delivery FAILS"}.get(log.delivery, log.delivery or "delivery unknown")
-    form = f"{len(log.fields)} fields" if log.fields else "fields unknown"
+    form = many(len(log.fields), "field") if log.fields else "fields unknown"
     shape = [log.file_format if log.kind == "s3" else "", "hive" if log.hive else "", "hourly" if log.hourly else ""]
     facts = ", ".join(filter(None, [log.traffic, f"{log.interval_s} s", form, *shape, sent]))
     return f"{log.id} of {log.level} {log.resource} ({of}) to {log.destination or log.kind}: {facts}"

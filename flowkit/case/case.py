@@ -45,6 +45,8 @@ class Case:
     ledger: pl.DataFrame
     """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
     quarantined: pl.LazyFrame
+    whole: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    """Every record of the objects that were read, those outside the span too."""
     asked: tuple[datetime | None, datetime | None] = (None, None)
     copies: int | None = None
     """Second copies of a record that were found; None where the format has too few fields to tell."""
@@ -114,6 +116,12 @@ class Case:
         return self.spans.select(**span).collect(engine="streaming").row(0, named=True)
 
     @cached_property
+    def held(self) -> tuple[datetime, datetime] | None:
+        """From when to when the records of the objects go, in the span or not; None where none has a time."""
+        ends = self.whole.select(pl.col("start").min(), pl.col("end").max()).collect(engine="streaming")
+        return None if ends.null_count().sum_horizontal().item() else ends.row(0)
+
+    @cached_property
     def far(self) -> Far | None:
         """The flows whose times are years away from all others, which belong to no axis; None where there are none."""
         return far(self.flows, self.facts["first"], self.facts["last"])
@@ -126,13 +134,15 @@ class Case:
     @property
     def start(self) -> datetime:
         """The beginning of the span in UTC: as asked for, else the first flow's start, but for those that are `far`."""
-        return self._bound(self.asked[0] or self._flowing[0] or self._silent["first"])
+        return self._bound("start", self.asked[0] or self._flowing[0] or self._silent["first"])
 
     @property
     def end(self) -> datetime:
         """The end of the span in UTC: as asked for, else just after the last flow's end, if it is not `far`."""
         last = self._flowing[1] or self._silent["last"]
-        return self._bound(self.asked[1] or (last + timedelta(seconds=1) if isinstance(last, datetime) else None))
+        return self._bound(
+            "end", self.asked[1] or (last + timedelta(seconds=1) if isinstance(last, datetime) else None)
+        )
 
     @property
     def clock(self) -> Clock:
@@ -147,10 +157,12 @@ class Case:
         """
         return coverage(self.spans, self.start, self.end, every, until=self.until, late=self.delay, known=self.windows)
 
-    def _bound(self, moment: int | datetime | None) -> datetime:
+    def _bound(self, name: str, moment: int | datetime | None) -> datetime:
         if isinstance(moment, datetime):
             return moment
-        raise SourceError(f"{self.source} holds no time in this span, so it has no beginning and no end: give both")
+        raise SourceError(
+            f"{self.source} has no record with a time in this span, so its {name} is unknown: give {name}="
+        )
 
     def __repr__(self) -> str:
         return show.text(self)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flowkit.case import show
+from flowkit.errors import SourceError
 from flowkit.times import clock
 from flowkit.wording import in_shell, many, printable
 
@@ -33,8 +34,8 @@ def text(case: Case, *, every: bool = False) -> str:
         _ledger(case.ledger, None if every else _OBJECTS),
         _quarantine(case.quarantine, int(case.ledger["malformed"].sum()), None if every else _MALFORMED),
     ]
-    if case.ledger["lines"].sum() and (coverage := case.coverage().collect()).height:
-        blocks.append(_coverage(case, coverage))
+    if case.ledger["lines"].sum():
+        blocks.append(_coverage(case))
     return "\n\n".join(filter(None, blocks))
 
 
@@ -65,8 +66,14 @@ def _quarantine(quarantine: pl.DataFrame, total: int, most: int | None) -> str:
     return "\n".join(["malformed lines", *shown, *([f"  and {more:,} more"] if more else [])])
 
 
-def _coverage(case: Case, table: pl.DataFrame) -> str:
+def _coverage(case: Case) -> str:
     """Return a strip of marks an interface, several bins to a mark where they would not fit on a line."""
+    try:
+        table = case.coverage().collect()
+    except SourceError as error:
+        return in_shell(f"no coverage: {error}")
+    if table.is_empty():
+        return ""
     bins = table["time"].unique().sort()
     step = -(-len(bins) // _WIDE)
     worst = pl.col("state").replace_strict({s: i for i, s in enumerate(_WORST)}, return_dtype=pl.Int8).min()

@@ -159,6 +159,7 @@ def load(
         labelled=done.labelled,
         split=done.split,
         ledger=_ledger(read, what, broken),
+        whole=whole,
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
         asked=(first, last),
         copies=done.copies,

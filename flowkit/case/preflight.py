@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowkit import prices
 from flowkit.errors import SourceError
 from flowkit.sources import Object, Slice
+from flowkit.wording import many
 
 RECORD = {"gz": (7, 20), "text": (100, 250)}
 """Bytes of a record, from to: 7 to 9 in real captures as gzip, twice that with busier ports and addresses."""
@@ -85,13 +86,13 @@ class Preflight:
         rest = (
             f"{between(*self.flows)} flows, about {duration(self.seconds)}" if self.known else "nobody knows how much"
         )
-        return f"{self.source}: {self.objects:,} {self._unit} to read, {self._size}{there}, {rest}{price}"
+        return f"{self.source}: {many(self.objects, self._unit)} to read, {self._size}{there}, {rest}{price}"
 
     def text(self) -> str:
         """Return the whole as `flowkit plan` prints it."""
-        kept = f" ({self.kept:,} more are kept from earlier loads)" if self.kept else ""
+        kept = f" ({self.kept:,} more {'is' if self.kept == 1 else 'are'} kept from earlier loads)" if self.kept else ""
         assumed = f"{FLOWS_A_SECOND:,} flows a second" + (" and 100 Mbit/s" if self.charges else "")
-        rows = [(self._unit, f"{self.objects:,}{kept}"), ("bytes", self._size)]
+        rows = [(f"{self._unit}s", f"{self.objects:,}{kept}"), ("bytes", self._size)]
         if self.known:
             rows += [("flows", between(*self.flows)), ("time", f"about {duration(self.seconds)}, at {assumed}")]
         if self.charges:
@@ -111,7 +112,7 @@ class Preflight:
 
     @property
     def _unit(self) -> str:
-        return "slices" if self.guessed else "objects"
+        return "slice" if self.guessed else "object"
 
     @property
     def _size(self) -> str:
@@ -169,7 +170,7 @@ def _permissions(slices: Sequence[Slice]) -> tuple[str, ...]:
 
 def _bucket(gets: int, size: int, listed: int, region: str | None) -> tuple[tuple[str, float], ...]:
     asked = [("LIST", listed)] if listed else []
-    requests = [(f"{n:,} {what} requests", n, f"s3:{what}") for what, n in [*asked, ("GET", gets)]]
+    requests = [(many(n, f"{what} request"), n, f"s3:{what}") for what, n in [*asked, ("GET", gets)]]
     return (*(_charge(words, n, what, region) for words, n, what in requests), _out(size, region))
 
 

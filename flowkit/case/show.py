@@ -37,7 +37,6 @@ NOT_READ = "not read"
 """The format of an object that was not read; its note says why."""
 
 _COUNTS = {
-    "flows": "flows",
     "nodata": "NODATA",
     "skipdata": "SKIPDATA",
     "malformed": "malformed",
@@ -91,8 +90,9 @@ def read(ledger: pl.DataFrame) -> str:
     >>> read(pl.DataFrame([{"object": "a", **counts}]))
     '1 object, 4 lines = 2 flows + 1 NODATA + 1 header'
     """
-    total = ledger.select(pl.col("lines", *_COUNTS).sum()).row(0, named=True)
-    counts = [f"{total[c]:,} {word}" for c, word in _COUNTS.items() if total[c] or c == "flows"]
+    total = ledger.select(pl.col("lines", "flows", *_COUNTS).sum()).row(0, named=True)
+    others = [f"{total[c]:,} {word}" for c, word in _COUNTS.items() if total[c]]
+    counts = [many(total["flows"], "flow"), *others]
     objects = ledger.height - _others(ledger).height
     return f"{many(objects, 'object')}, {many(total['lines'], 'line')} = {' + '.join(counts)}"
 
@@ -166,13 +166,25 @@ def _span(case: Case) -> str:
     try:
         start, end = case.start, case.end
     except SourceError:
-        return "no time in any record, and no span was asked for"
+        bounds = zip(("from", "to"), case.asked, strict=True)
+        asked = [f"{word} {clock(case.tz, t).show(t)}" for word, t in bounds if t]
+        return " ".join([*asked, case.tz]) if asked else "no time in any record, and no span was asked for"
     at = clock(case.tz, start, end)
     return f"{at.show(start)} to {at.show(end)} {at.label}"
 
 
 def _inside(case: Case) -> str:
-    return f"{many(case.facts['flows'], 'flow')} on {many(case.facts['interfaces'] or 0, 'interface')}"
+    inside = f"{many(case.facts['flows'], 'flow')} on {many(case.facts['interfaces'] or 0, 'interface')}"
+    return inside if case.facts["flows"] else f"{inside}{elsewhere(case)}"
+
+
+def elsewhere(case: Case) -> str:
+    """Return when the records are that were read, where none is in the span that was asked for."""
+    if case.asked == (None, None) or not case.held:
+        return ""
+    first, last = case.held
+    at = clock(case.tz, first, last)
+    return f"; what was read goes from {at.show(first)} to {at.show(last)} {at.label}"
 
 
 def outside(case: Case) -> list[str]:

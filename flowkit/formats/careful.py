@@ -22,6 +22,7 @@ from flowkit.formats.batch import QUARANTINE, Batch, Wanted
 from flowkit.formats.form import LATEST, MILLIS, Format, fits, implied_status, is_time, sure
 from flowkit.formats.pieces import BLANK, HEADER, Block, blocks
 from flowkit.schema import DEFAULT, FIELDS, STATUSES, TGW_DEFAULT, TIME, canonical, field_of, is_header
+from flowkit.wording import many
 
 NO_HEADER = "it names fields, but what follows does not hold them"
 TWICE = "it is a header that names a field twice"
@@ -145,10 +146,10 @@ class Reader:
         """Yield what is to be said of the object's lines."""
         for names, count in (+self.seen).items():
             known = {DEFAULT: "the default format", TGW_DEFAULT: "the transit gateway's default format"}
-            yield f"{_many(count, 'record')} of another format: {known.get(names, 'the fields given')}"
+            yield f"{many(count, 'record')} of another format: {known.get(names, 'the fields given')}"
         if self.glued:
             first = f"the first of them {self.sample!r}"
-            yield f"{_many(self.glued, 'line')} had other text before the record, which was left out: {first}"
+            yield f"{many(self.glued, 'line')} had other text before the record, which was left out: {first}"
         if self.left_out:
             left = ", ".join(self.left_out)
             yield f"a header or a format inside it has {left}: flowkit.load keeps what flowkit.scan leaves out"
@@ -337,7 +338,8 @@ def _mended(odd: Sequence[Odd], form: Format) -> pl.DataFrame:
 def _reasons(bad: pl.DataFrame, form: Format) -> list[tuple[int, str, str]]:
     """Return number, reason and text (cut) of mended lines that are no records all the same."""
     expected, count = len(form.names), pl.col("_count")
-    words = pl.format("it has {} words where {} fields belong", count, expected)
+    what = pl.when(count == 1).then(pl.lit("word")).otherwise(pl.lit("words"))
+    words = pl.format("it has {} {} where {} fields belong", count, what, expected)
     reason: Any = pl.when(count != expected).then(words)
     for name, column in zip(form.names, form.columns, strict=True):
         seen = pl.col(column).str.slice(0, 40)
@@ -353,7 +355,3 @@ def _reasons(bad: pl.DataFrame, form: Format) -> list[tuple[int, str, str]]:
 def _quarantine(path: str, rows: list[tuple[int, str, str]]) -> pl.DataFrame:
     frame = pl.DataFrame([(path, *row) for row in rows], schema=QUARANTINE, orient="row")
     return frame.sort("line")
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

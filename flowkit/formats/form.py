@@ -13,6 +13,7 @@ import polars as pl
 
 from flowkit.errors import FormatError
 from flowkit.schema import DEFAULT, STATUSES, TGW_DEFAULT, TIME, field_of
+from flowkit.wording import many
 
 MILLIS = 100_000_000_000
 """A time of at least this many counts milliseconds: as seconds it would lie in the year 5138."""
@@ -196,6 +197,7 @@ def unit(lines: Iterable[Sequence[str]], names: Sequence[str]) -> Literal["s", "
 
 def _misfit(words: Sequence[str], fields: Sequence[str] | None) -> str:
     seen = " ".join(words)[:120]
-    what = f"the {len(fields)} fields given" if fields else "the default format's 14 fields"
+    what = f"the {many(len(fields), 'field')} given" if fields else "the default format's 14 fields"
+    said = f"{many(len(words), 'word')} {'was' if len(words) == 1 else 'were'}"
     hint = "" if fields else " (name a custom format's with fields=)"
-    return f"it has no header line, and its lines do not hold {what}{hint}: {len(words)} words were seen, {seen!r}"
+    return f"it has no header line, and its lines do not hold {what}{hint}: {said} seen, {seen!r}"

@@ -11,7 +11,7 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.case.coverage import width
-from flowkit.case.show import copies, outside, read, unseen, warnings
+from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import each_bin, lasting, seen_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
@@ -50,7 +50,7 @@ def findings(case: Case) -> Findings:
     10.45.1.102:80 refused its health checks from 01:09:... to 01:11:... (...
     """
     if not case.facts["flows"]:
-        return Findings((f"There is no flow in this span: {read(case.ledger)}.", *_missing(case)))
+        return Findings((f"There is no flow in this span: {read(case.ledger)}{elsewhere(case)}.", *_missing(case)))
     return Findings((_when(case), *_health(case), *_rejects(case), *_checks(case), *_missing(case)))
 
 

@@ -17,6 +17,7 @@ from flowkit.sources.cloudwatch import Slice
 from flowkit.sources.fetching import fetched
 from flowkit.sources.objects import SLOT, Object, within
 from flowkit.sources.only import Only, flow_log_of
+from flowkit.wording import many
 
 __all__ = ["SLOT", "Object", "Slice", "fetched", "find", "home", "kind", "remote", "some"]
 
@@ -69,6 +70,11 @@ def find(
 
     Raises `SourceError` where there is nothing to read, and `AwsError` where AWS refuses.
     """
+    if not isinstance(source, str | Path) or not str(source):
+        raise SourceError(
+            f"a source is one path, pattern, s3://bucket/prefix or cwl:GROUP, not {source!r:.60}: "
+            "what belongs together lies under one folder, or one pattern matches it"
+        )
     only = Only(start, end, some(accounts), some(regions), some(flow_log_ids), some(interfaces))
     text, session = str(source), access or Access()
     if text.startswith("s3://"):
@@ -90,7 +96,7 @@ def _chosen(objects: list[Object], only: Only, source: str) -> list[Object]:
     kept = [o for o in objects if asked.key(o.path)]
     if not kept:
         raise SourceError(
-            f"nothing to read: none of the {len(objects):,} objects of {source} is named for {asked.words()}: "
+            f"nothing to read: of {many(len(objects), 'object')} of {source} none is named for {asked.words()}: "
             f"they are such as {objects[0].name}"
         )
     return kept

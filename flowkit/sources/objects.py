@@ -90,9 +90,11 @@ def within(objects: Sequence[Object], start: datetime | None, end: datetime | No
     kept = [o for o in objects if o.slot is None or can_hold(o.slot, start, end)]
     if objects and not kept:
         slots = sorted(o.slot for o in objects if o.slot)
+        none = "the one object there cannot" if len(objects) == 1 else f"none of the {len(objects):,} objects can"
+        since, until = (f" {word} {_show(t)}" if t else "" for word, t in (("from", start), ("to", end)))
         raise SourceError(
-            f"none of the {len(objects):,} objects can hold records of {_show(start)} to {_show(end)}: "
-            f"their names run from {_show(slots[0])} to {_show(slots[-1] + SLOT)}"
+            f"{none} hold records{since}{until}: "
+            f"by the times in the names they are from {_show(slots[0])} to {_show(slots[-1] + SLOT)}"
         )
     return kept
 
@@ -102,8 +104,8 @@ def can_hold(slot: datetime, start: datetime | None, end: datetime | None) -> bo
     return (start is None or slot > start - BEFORE) and (end is None or slot < end + AFTER)
 
 
-def _show(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "any time"
+def _show(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def chunks(objects: Sequence[Object], most: int) -> Iterator[list[Object]]:

@@ -151,12 +151,10 @@ class Only:
 
     def words(self) -> str:
         """Return what is asked for in words."""
-        parts = [
-            *(f"{what} {', '.join(sorted(set(which)))}" for what, which in self._asked() if which is not None),
-            *([f"from {self.start:%Y-%m-%d %H:%M} UTC"] if self.start else []),
-            *([f"to {self.end:%Y-%m-%d %H:%M} UTC"] if self.end else []),
-        ]
-        return "flow logs" + (f" of {' '.join(parts)}" if parts else "")
+        asked = [f"{what} {', '.join(sorted(set(which)))}" for what, which in self._asked() if which is not None]
+        since = f"from {self.start:%Y-%m-%d %H:%M} UTC" if self.start else ""
+        until = f"to {self.end:%Y-%m-%d %H:%M} UTC" if self.end else ""
+        return " ".join(filter(None, ["flow logs", f"of {' '.join(asked)}" if asked else "", since, until]))
 
     def _asked(self) -> list[tuple[str, Collection[str] | None]]:
         return [

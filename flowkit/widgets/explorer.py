@@ -33,7 +33,7 @@ class Explorer:
 
     Where `case.split.assign` gives flows another kind, the panel shows them anew. What is on screen is a value for the
     next cell: `flows` is the LazyFrame of it, `code` the polars text that gives
-    the same rows when it is pasted after `case.flows`, `start` and `end` its time range. A double click on the
+    the same rows when it is pasted into a cell, `start` and `end` its time range. A double click on the
     timeline takes the whole span again.
 
     Parameters
@@ -63,7 +63,9 @@ class Explorer:
     >>> screen.controls.start.value = "2026-11-24 01:10"
     >>> screen.controls.action.value = "ACCEPT"
     >>> print(screen.code)
-    .filter(
+    import polars as pl
+    <BLANKLINE>
+    flows.filter(
         pl.col("end") >= pl.datetime(2026, 11, 23, 16, 10, time_zone="UTC"),
         pl.col("action") == 'ACCEPT',
     )
@@ -71,8 +73,8 @@ class Explorer:
 
     def __init__(self, case: Case | pl.LazyFrame, *, tz: str | None = None) -> None:
         self._case = case
-        self._names = None if isinstance(case, pl.LazyFrame) else case.names
         self._facts = look(self._all)
+        self._names = None if isinstance(case, pl.LazyFrame) else case.names
         self._span = _span(case, self._facts, tz)
         self.controls = Controls(self._facts, self._span)
         self.note = W.HTML()
@@ -85,7 +87,7 @@ class Explorer:
     @property
     def _all(self) -> pl.LazyFrame:
         """All flows, labelled as the split has it now."""
-        return self._case if isinstance(self._case, pl.LazyFrame) else self._case.flows
+        return _flows(self._case)
 
     @property
     def flows(self) -> pl.LazyFrame:
@@ -94,8 +96,9 @@ class Explorer:
 
     @property
     def code(self) -> str:
-        """The polars text that gives the rows of `flows` when it is pasted after what the panel was made from."""
-        return self._view.code
+        """The polars text that gives the rows of `flows`: of those of `case`, or where there is none, of `flows`."""
+        given = "flows" if self._names is None else "case.flows"
+        return f"import polars as pl\n\n{given}{self._view.code}" if self._view.code else given
 
     @property
     def start(self) -> datetime:
@@ -130,7 +133,7 @@ class Explorer:
 
     @cached_property
     def _paste(self) -> Any:
-        return W.Accordion([W.HTML()], titles=("The same rows, to paste after case.flows",), selected_index=None)
+        return W.Accordion([W.HTML()], titles=("The same rows as code, to paste into a cell",), selected_index=None)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Show the panel where a kernel stays behind it, and its timeline where the output will be all there is."""
@@ -203,7 +206,7 @@ class Explorer:
         self._quiet = True
         try:
             self.controls.show(ends, self._span)
-            self._paste.children[0].value = f"<pre>{html.escape(self.code or 'nothing is left out')}</pre>"
+            self._paste.children[0].value = f"<pre>{html.escape(self.code)}</pre>"
             if "chart" in vars(self):  # it is made when it is first looked at, which a report never does
                 # Not `.chart`: to check that against the schema takes longer than all else.
                 self.chart.spec = self.picture.spec
@@ -215,6 +218,14 @@ class Explorer:
         first, last = (self._span.show(moment) for moment in (self.start, self.end))
         counted = f"{self.picture.flows:,} of {self._facts.rows:,} flows, {first} to {last} {self._span.clock.label}"
         return counted + (f"; {self._facts.far.number:,} of all lie years away from that" if self._facts.far else "")
+
+
+def _flows(case: object) -> pl.LazyFrame:
+    flows = case if isinstance(case, pl.LazyFrame) else getattr(case, "flows", None)
+    if not isinstance(flows, pl.LazyFrame):
+        told = "a DataFrame: give its .lazy()" if isinstance(case, pl.DataFrame) else f"{type(case).__name__}"
+        raise QuestionError(f"Explorer takes a case, or a LazyFrame of flows, not {told}")
+    return flows
 
 
 def _span(case: Case | pl.LazyFrame, facts: Facts, tz: str | None) -> Span:

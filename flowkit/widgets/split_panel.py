@@ -11,8 +11,10 @@ import polars as pl
 
 from flowkit import charts, questions
 from flowkit.charts import Figure
+from flowkit.errors import QuestionError
 from flowkit.split.words import certain
 from flowkit.widgets.words import alert, status
+from flowkit.wording import many
 
 if TYPE_CHECKING:
     from flowkit.case import Case
@@ -55,6 +57,8 @@ class SplitPanel:
     """
 
     def __init__(self, case: Case) -> None:
+        if not hasattr(case, "split"):
+            raise QuestionError(f"SplitPanel takes a case, as flowkit.load returns it, not {type(case).__name__}")
         self._case = case
         self._quiet = False
         self._evidence = case.split.evidence
@@ -153,7 +157,7 @@ class SplitPanel:
     def _lines(self, clusters: int) -> str:
         if not clusters:
             return f"<p>{html.escape(self._case.split.boundary)}</p>"
-        left = f"<p>{clusters - _MOST} more clusters are in case.split.clusters.</p>" if clusters > _MOST else ""
+        left = f"<p>{many(clusters - _MOST, 'more cluster')}: see case.split.clusters.</p>" if clusters > _MOST else ""
         how = "To decide the same the next time, and in the report, put this into the parameters:"
         return f"{left}<p>{how}</p><pre>{html.escape(self.code)}</pre>"
 

@@ -130,7 +130,7 @@ def test_given_fields_that_are_not_used_are_said(written: Writer, cache_folder: 
     assert fk.load(path, cache=cache_folder).ledger["format"].to_list() == ["text, header"]
     case = fk.load(path, cache=cache_folder, fields=["srcaddr", "dstaddr"])
     assert case.ledger["format"].to_list() == ["text, header, not the fields given"]
-    with pytest.warns(UserWarning, match=r"not those of 1 objects: a\.log is text, header, not the fields given"):
+    with pytest.warns(UserWarning, match=r"not those of 1 object: a\.log is text, header, not the fields given"):
         fk.scan(path, fields=["srcaddr", "dstaddr"])
 
 

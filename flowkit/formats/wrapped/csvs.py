@@ -22,6 +22,7 @@ from flowkit.formats.form import Format, candidates, choose, fits
 from flowkit.formats.pieces import BLANK, HEADER, blocks
 from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, named, summed, word
 from flowkit.schema import field_of
+from flowkit.wording import many
 
 CLI = "AWS CLI text"
 """What the AWS CLI writes with `--output text`."""
@@ -149,7 +150,7 @@ class _Table:
             return text, HEADER
         belong = self.width or max(self.places) + 1
         if len(row) != belong if self.width else len(row) < belong:
-            return text, f"it has {len(row)} cells where {belong} belong"
+            return text, f"it has {many(len(row), 'cell')} where {belong} belong"
         words = self._words(row)
         return line(words) or text, self._cut(end)
 
