@@ -74,7 +74,7 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
     a_second = pl.col("own") / pl.col("width")
     steady = (pl.col("rate") / pl.col("width")).filter(pl.col("F") < STEADY).median().over("cl", "sp")
     accepted = accepted.with_columns(steady=steady)
-    borrows = (pl.col("F") > 0.5) & pl.col("steady").is_not_null()
+    borrows = (pl.col("F") > 0.5) & pl.col("steady").is_not_null() & ~pl.col("mixed")
     pace = pl.when(borrows).then("steady").otherwise(a_second)
     rough = pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1))
     return accepted.group_by("unit").agg(
