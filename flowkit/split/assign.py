@@ -75,12 +75,14 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
     steady = (pl.col("rate") / pl.col("width")).filter(pl.col("F") < STEADY).median().over("cl", "sp")
     accepted = accepted.with_columns(steady=steady)
     borrows = (pl.col("F") > 0.5) & pl.col("steady").is_not_null() & ~pl.col("mixed")
+    failing = pl.col("dead").fill_null(False)
     pace = pl.when(borrows).then("steady").otherwise(a_second)
     rough = pl.when(borrows).then(STEADY).otherwise(pl.col("F").clip(0, 1))
     return accepted.group_by("unit").agg(
         pl.col("h").first(),
         pl.col("grain").sort_by(pace, "grain").last(),
-        pace=pace.sum(),
+        # A check is answered or it fails: what fails does not come beside what is answered, but in its place.
+        pace=pl.max_horizontal(pace.filter(~failing).sum(), pace.filter(failing).sum()),
         alone=pl.col("single").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),
         rough=(rough * pace).sum() / pace.sum(),
