@@ -65,7 +65,7 @@ def _roles(hist: pl.DataFrame, units: pl.DataFrame, accepted: pl.DataFrame, foun
     sizes = sizes.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
     sizes = _undenied(sizes, found)
     sizes = sizes.join(_sizes(sizes, accepted), on=SIZE, how="left").with_columns(form=_broken_form())
-    return sizes.select(*SHAPE, "chance", "times", "byhand", "form", main=pl.col("chance").is_not_null())
+    return sizes.select(*SHAPE, "chance", "times", "whole", "form", main=pl.col("chance").is_not_null())
 
 
 def _units(accepted: pl.DataFrame) -> pl.DataFrame:
@@ -102,9 +102,9 @@ def _covered() -> pl.Expr:
 
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    ranges = accepted.select(*RANGE, "chance", byhand=pl.col("decided").is_not_null())
+    ranges = accepted.select(*RANGE, "chance", whole=pl.col("decided").is_not_null() | pl.col("mixed"))
     hit = within(ranges, rows.select(*SIZE).unique())
-    return hit.group_by(*SIZE).agg(pl.col("chance", "times").max(), pl.col("byhand").any())
+    return hit.group_by(*SIZE).agg(pl.col("chance", "times").max(), pl.col("whole").any())
 
 
 def _undenied(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
@@ -130,8 +130,8 @@ def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
         .then((then + 0.05) / (now + 0.05))
         .otherwise(pl.col("expected") / pl.col("came"))
     )
-    # What a person decided holds for the whole size, on the beat and off it.
-    fits = pl.when(pl.col("clocked") & ~full & ~pl.col("byhand")).then(share.clip(0, 1)).otherwise(1.0)
+    # What a person decided holds for the whole size, on the beat and off it; and so does what is mixed.
+    fits = pl.when(pl.col("clocked") & ~full & ~pl.col("whole")).then(share.clip(0, 1)).otherwise(1.0)
     return main.with_columns(chance=pl.col("chance") * fits)
 
 
