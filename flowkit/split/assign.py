@@ -6,6 +6,7 @@ import polars as pl
 
 from flowkit.split.beat import within
 from flowkit.split.decide import DOUBT
+from flowkit.split.fronts import own
 from flowkit.split.keys import name, number
 from flowkit.split.reduce import SHAPE, UNIT, Reduced
 
@@ -47,7 +48,8 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     facts = units.select(
         "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed", "grain"
     )
-    rows = reduced.hist.join(_roles(reduced.hist, units, accepted, found), on=SHAPE).join(facts, on="unit")
+    hist = own(reduced.hist, units, reduced.fronts)
+    rows = hist.join(_roles(hist, units, accepted, found), on=SHAPE).join(facts, on="unit")
     rows = rows.with_columns(slot=pl.col("bin") // pl.col("grain"))
     rows = rows.with_columns(came=(pl.col("n") * pl.col("times")).filter("main").sum().over(SEEN))
     rows = rows.with_columns(expected=pl.col("pace") * _covered())
@@ -55,7 +57,7 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
         missing=(pl.col("expected") - pl.col("came")).clip(0), jitter=(pl.col("rough") * pl.col("expected")).sqrt()
     )
     labelled = pl.concat([part.select(*SHAPE, "bin", "ports", "chance") for part in (_ticks(rows), _fills(rows))])
-    ends = units.select("unit", "interface_id", *UNIT, "reply")
+    ends = units.select("unit", "interface_id", *UNIT, "reply", "ported")
     return labelled.filter(pl.col("chance") >= DOUBT).join(ends, on="unit")
 
 
@@ -84,6 +86,7 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
         # A check is answered or it fails: what fails does not come beside what is answered, but in its place.
         pace=pl.max_horizontal(pace.filter(~failing).sum(), pace.filter(failing).sum()),
         alone=pl.col("single").any(),
+        ported=pl.col("ported").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),
         rough=(rough * pace).sum() / pace.sum(),
         best=pl.col("chance").max(),
@@ -173,18 +176,24 @@ def _broken_form() -> pl.Expr:
 def connections(checks: pl.DataFrame) -> pl.DataFrame:
     """Return the connections that are, or may be, checks.
 
-    `_whole` is the chance, `_way` the direction seen, `_segment` the bytes of a packet without data.
+    `_whole` is the chance, `_way` the direction seen, `_segment` the bytes of a packet without data; `_ported` whether
+    nothing but the port tells it from a client's connection of the same size.
     """
     ends = {"_interface": name("interface_id"), "_cl": name("cl"), "_sv": name("sv")}
     segment = pl.when(pl.col("cl").str.contains(":", literal=True)).then(72).otherwise(52)
-    units = checks.select("unit", "sp", "reply", segment=segment, **ends).unique("unit")
+    units = checks.select("unit", "sp", "reply", "ported", segment=segment, **ends).unique("unit")
     each = checks.select("unit", "ports", "bin", "chance").explode("ports").join(units, on="unit")
     # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
     # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
     beside = pl.concat([
-        each.select("chance", "reply", "segment", _connection=number(*ends, "sp", "ports", pl.col("bin") + step))
+        each.select(
+            "chance", "reply", "segment", "ported", _connection=number(*ends, "sp", "ports", pl.col("bin") + step)
+        )
         for step in (-2, -1, 0, 1, 2)
     ])  # fmt: skip
     return beside.group_by("_connection").agg(
-        _whole=pl.col("chance").max(), _way=pl.col("reply").min(), _segment=pl.col("segment").first()
+        _whole=pl.col("chance").max(),
+        _way=pl.col("reply").min(),
+        _segment=pl.col("segment").first(),
+        _ported=pl.col("ported").any(),
     )

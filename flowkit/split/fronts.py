@@ -5,8 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.split.beat import evenness, options
+from flowkit.split.reduce import SLOT
 
-LIKE = ["cl", "sp", "lo", "hi", "least", "most", "folds"]
+SIZES = ["cl", "sp", "lo", "hi", "least", "most"]
+LIKE = [*SIZES, "folds"]
 # How clients' records may be read: bytes of a segment (IPv4), and what a SYN has more. They may use TCP timestamps
 # where the load balancer does not, or offer them in vain.
 READINGS = pl.DataFrame({"reading": [0, 1, 2], "segment": [52, 40, 40], "syn": [8, 12, 20]})
@@ -18,6 +20,8 @@ PART, EXCESS, EVEN, MOST = 0.1, 12, 0.45, 200
 SURE, LEAST_SPARE = 6, 0.02
 # What clients send at random is rough (1, and some windows' luck); a clock, four times less so, is none of it.
 ROUGH, UNLIKE = 0.4, 0.25
+# A load balancer that keeps clients' ports keeps all but those of a window's edge; chance meets one in some thousand.
+KEPT = 0.8
 
 
 def passed_on(found: pl.DataFrame, sent: pl.DataFrame, members: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
@@ -76,24 +80,31 @@ def suspects(found: pl.DataFrame) -> pl.DataFrame:
 
     Only where the source's own interface is logged is it seen what came in and what went out.
     """
-    told, much = pl.col("front") / pl.col("fed").clip(1), pl.col("fed") - pl.col("front") >= EXCESS
+    each = found.unique(LIKE).group_by(SIZES).agg(all_fed=pl.col("fed").sum(), all_front=pl.col("front").max())
+    found = found.join(each, on=SIZES)
+    told, much = pl.col("all_front") / pl.col("all_fed").clip(1), pl.col("all_fed") - pl.col("all_front") >= EXCESS
     even = (pl.col("F") < EVEN) & (pl.col("pairs") >= EXCESS)
-    wanted = found.filter(pl.col("home").is_not_null(), pl.col("inside"), told >= PART, much | even)
-    size = wanted.select(*LIKE, "home", "h", "reading").unique(LIKE, maintain_order=True).sort(LIKE).head(MOST)
+    return located(found.filter(pl.col("home").is_not_null(), pl.col("inside"), told >= PART, much | even))
+
+
+def located(wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return where the sizes of these families lie, among what their source sends and among what it is sent."""
+    size = wanted.select(*SIZES, "home", "h", "reading").sort(*SIZES, "h").unique(SIZES, maintain_order=True).head(MOST)
     wider = pl.when(pl.col("cl").str.contains(":", literal=True)).then(20).otherwise(0)
     shift = pl.col("syn") - options(pl.col("h"))
     return size.join(READINGS, on="reading").select(
-        *LIKE, "home", "h", front_h=pl.col("segment") + wider, front_lo=pl.col("lo") + shift,
+        *SIZES, "home", "h", front_h=pl.col("segment") + wider, front_lo=pl.col("lo") + shift,
         front_hi=pl.col("hi") + shift,
     ).with_row_index("suspect")  # fmt: skip
 
 
 def weighed(suspected: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
-    """Return of each suspect family (LIKE) how much of it clients sent, judging by the beat on either side.
+    """Return of each suspect family (SIZES) how much of it clients sent, judging by the beat on either side.
 
-    `spare`: the share of what went out that did not come in; `mixed`: whether that alone is as even as a clock, among
-    what clients sent; `unlike`: how rough what went out is, over how rough what came in is, where that is: what a load
-    balancer passes on is as rough as it came.
+    `ported`: whether the source keeps the clients' ports, and what it sends beside theirs is as even as a clock, with
+    `own_F`, `own_logp` and `own_share` of that; `spare`: the share of what went out that did not come in; `mixed`:
+    whether that alone is as even as a clock, among what clients sent; `unlike`: how rough what went out is, over how
+    rough what came in is, where that is: what a load balancer passes on is as rough as it came.
     """
     wide = sides.pivot(
         "front", on_columns=[False, True], index=["suspect", "bin"], values="n", aggregate_function="sum"
@@ -110,17 +121,59 @@ def weighed(suspected: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
     out = back.join(front, on="suspect", suffix="_front").join(rest, on="suspect", suffix="_rest")
     spare = pl.col("n_rest") / pl.col("n").clip(1)
     even = pl.col("F_rest").is_between(0, EVEN) & (pl.col("logp_rest") <= -SURE)
+    out = out.join(_kept(sides), on="suspect", how="left")
     return suspected.join(out, on="suspect").select(
-        *LIKE,
+        *SIZES,
+        "own_F",
+        "own_logp",
+        "own_share",
+        ported=((pl.col("kept") >= KEPT) & (pl.col("own_F") <= EVEN) & (pl.col("own_logp") <= -SURE)).fill_null(False),
         spare=spare,
         mixed=even & (spare >= LEAST_SPARE),
         unlike=pl.when(pl.col("F_front") >= ROUGH).then(pl.col("F") / pl.col("F_front")),
     )
 
 
+def _kept(sides: pl.DataFrame) -> pl.DataFrame:
+    """Return by suspect the share of clients' ports that come out again, `kept`, and how even the rest is that does."""
+    ports = sides.explode("ports").select("suspect", "front", "bin", port="ports")
+    came = ports.filter("front")
+    near = pl.concat([came.select("suspect", "port", pl.col("bin") + step) for step in (-1, 0, 1)]).unique()
+    back = ports.filter(~pl.col("front"))
+    own = back.join(near, on=["suspect", "port", "bin"], how="anti")
+    counts = own.group_by("suspect", "bin").agg(pl.len().cast(pl.Int64).alias("n")).with_columns(block=pl.lit(0))
+    inner = pl.col("bin").is_between(pl.col("bin").min().over("suspect"), pl.col("bin").max().over("suspect"), "none")
+    even = evenness(counts.filter(inner), ["suspect"]).select("suspect", own_F="F", own_logp="logp")
+    sums = [part.group_by("suspect").len(what) for part, what in ((came, "came"), (back, "back"), (own, "own"))]
+    out = sums[0].join(sums[1], on="suspect").join(sums[2], on="suspect").join(even, on="suspect")
+    kept = (pl.col("back").cast(pl.Int64) - pl.col("own")) / pl.col("came")
+    return out.select("suspect", "own_F", "own_logp", kept=kept, own_share=pl.col("own") / pl.col("back"))
+
+
+def own(hist: pl.DataFrame, units: pl.DataFrame, fronts: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts by window without what came in at the front of `ported` units, known by its port."""
+    mine = units.filter("ported").select("unit", "cl", "width", "phase")
+    mixed = hist.join(mine, on="unit")
+    if mixed.is_empty():
+        return hist
+    seconds = pl.col("bin") * pl.col("width") + pl.col("phase") + pl.col("width") // 2
+    each = mixed.explode("ports").with_columns(slot=seconds // SLOT)
+    near = pl.concat([fronts.select("cl", pl.col("slot") + step, ports="port") for step in (-2, -1, 0, 1, 2)]).unique()
+    left = each.join(near, on=["cl", "ports", "slot"], how="anti").group_by("unit", "packets", "bytes", "bin")
+    rest = left.agg(pl.len().cast(hist["n"].dtype).alias("n"), "ports")
+    return pl.concat([hist.join(mine, on="unit", how="anti"), rest.select(hist.columns)])
+
+
 def held_against(found: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
     """Return the families with `mixed` and `spare`, and less in `front` where what went out is not what came in."""
-    out = found.join(weights, on=LIKE, how="left").with_columns(pl.col("mixed").fill_null(False))
+    out = found.join(weights, on=SIZES, how="left").with_columns(pl.col("mixed", "ported").fill_null(False))
+    # Where ports tell clients' connections from its own, those alone are judged.
+    out = out.with_columns(
+        front=pl.when("ported").then(0).otherwise("front"), F=pl.when("ported").then("own_F").otherwise("F"),
+        tried=pl.when("ported").then(pl.min_horizontal("tried", "own_logp")).otherwise("tried"),
+        rate=pl.when("ported").then(pl.col("rate") * pl.col("own_share")).otherwise("rate"),
+        mixed=pl.col("mixed") & ~pl.col("ported"),
+    )  # fmt: skip
     most = (pl.col("unlike").clip(0, 1) * pl.col("fed")).cast(pl.Int64)
     other = (pl.col("unlike") <= UNLIKE).fill_null(False)
     return out.with_columns(front=pl.when(other).then(pl.min_horizontal("front", most)).otherwise("front"))

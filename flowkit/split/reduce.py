@@ -56,6 +56,9 @@ NEEDED = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "by
 # Fields of other versions that help where they are there.
 HELPFUL = ("tcp_flags", "interface_type", "instance_id", "account_id", "pkt_srcaddr", "flow_direction")
 SHAPE = ["unit", "packets", "bytes"]
+# Seconds of a slot in which a port is looked for, whatever the windows of an interface.
+SLOT = 30
+FRONTS = {"cl": pl.String(), "slot": pl.Int64(), "port": pl.Int32()}
 SIDES = {"suspect": pl.UInt32(), "front": pl.Boolean(), "bin": pl.Int64(), "n": pl.UInt32(), "ports": pl.List(pl.Int32)}
 
 
@@ -71,6 +74,7 @@ class Reduced:
     units: pl.DataFrame  # unit, pair, interface_id, cl, sv, sp, reply, n, first, last: pairs that meet often
     sizes: pl.DataFrame  # unit, packets, bytes, n: what they sent
     hist: pl.DataFrame  # unit, packets, bytes, bin, n, ports: sizes of the families found, and their broken forms
+    fronts: pl.DataFrame  # cl, slot (30 s), port: what clients sent of the checks' own sizes, where ports are kept
     given: pl.DataFrame  # group, address, port, records: what was named beforehand, and how often it was met
     twice: pl.DataFrame  # interface_id, slow: where records are there twice; slow: by minutes and by ten minutes
 
@@ -101,7 +105,18 @@ def reduce_flows(flows: pl.LazyFrame, known: Knowledge, windows: pl.DataFrame | 
         roles = roles.join(scans.lazy(), left_on=scanning(), right_on="scan", how="anti")
     sent = _collect(_sent(roles))
     sizes = sent.drop_nulls("packets").select(*SHAPE, "n")
-    tables = (cut, marks, ends, scans, _homes(pairs), _units(sent, pairs), sizes, sizes.clear(), given_of(known, pairs))
+    tables = (
+        cut,
+        marks,
+        ends,
+        scans,
+        _homes(pairs),
+        _units(sent, pairs),
+        sizes,
+        sizes.clear(),
+        pl.DataFrame(schema=FRONTS),
+        given_of(known, pairs),
+    )
     twice = marks.select("interface_id", slow=pl.col("interface_id").is_in(list(doubled)))
     return Reduced(*tables, twice if repeats else twice.clear())
 
@@ -191,14 +206,25 @@ def _edges(windows: pl.DataFrame) -> pl.DataFrame:
     return windows.select("interface_id", **bins)
 
 
-def record(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> Reduced:
-    """Return the tables with `hist`, the connections of these shapes in every window: one pass over the records."""
+def record(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame, ported: pl.DataFrame) -> Reduced:
+    """Return the tables with `hist`, the connections of these shapes in every window: one pass over the records.
+
+    And one more for `fronts` where there are families (`ported`, as `both_sides` takes them) that ports tell apart.
+    """
     wanted = _keyed(shapes)
     counts = _collect(_chosen(flows, reduced, wanted).group_by("shape", "bin").agg(ports=pl.col("clport")))
     if reduced.twice.height:
         counts = counts.with_columns(pl.col("ports").list.unique())
     hist = counts.join(wanted, on="shape").with_columns(n=pl.col("ports").list.len())
-    return replace(reduced, hist=hist.select(*SHAPE, "bin", "n", "ports"))
+    reduced = replace(reduced, hist=hist.select(*SHAPE, "bin", "n", "ports"))
+    return replace(reduced, fronts=_fronts(flows, reduced, ported)) if ported.height else reduced
+
+
+def _fronts(flows: pl.LazyFrame, reduced: Reduced, ported: pl.DataFrame) -> pl.DataFrame:
+    came = both_sides(flows, reduced, ported).filter("front").join(ported.select("suspect", "cl", "home"), on="suspect")
+    came = came.join(reduced.windows, left_on="home", right_on="interface_id")
+    slot = (pl.col("bin") * pl.col("width") + pl.col("phase") + pl.col("width") // 2) // SLOT
+    return came.explode("ports").select("cl", slot=slot, port="ports").unique().cast(FRONTS)  # type: ignore[arg-type]
 
 
 def _keyed(shapes: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from flowkit.split import decide
 from flowkit.split.assign import assign, connections, shapes
 from flowkit.split.clusters import clusters, named, verdict
 from flowkit.split.families import families, judged, spread, tried, united
-from flowkit.split.fronts import suspects, weighed
+from flowkit.split.fronts import located, suspects, weighed
 from flowkit.split.keys import number
 from flowkit.split.nodes import nodes_of
 from flowkit.split.reduce import (
@@ -93,7 +93,7 @@ def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFram
     doubted = suspects(found)
     sides = both_sides(flows, reduced, doubted) if doubted.height else pl.DataFrame(schema=SIDES)
     found = spread(named(judged(found, weighed(doubted, sides))), what)
-    return record(flows, reduced, shapes(found, reduced)), found
+    return record(flows, reduced, shapes(found, reduced), located(found.filter("ported"))), found
 
 
 @dataclass(eq=False, repr=False)
@@ -219,11 +219,13 @@ class Split:
         if self.reduced is None or self.found is None:
             return None
         reduced = replace(reduce_flows(flows, Knowledge(), self.reduced.windows), given=self.reduced.given)
-        return record(flows, reduced, shapes(self.found, reduced))
+        return record(flows, reduced, shapes(self.found, reduced), located(self.found.filter("ported")))
 
     def _chances(self, roles: pl.LazyFrame) -> pl.LazyFrame:
         assert self.checks is not None
-        sizes = self.checks.select(_size=number(*SHAPE, "bin"), _sized="chance").unique("_size")
+        sizes = (
+            self.checks.filter(~pl.col("ported")).select(_size=number(*SHAPE, "bin"), _sized="chance").unique("_size")
+        )
         whole = connections(self.checks)
         roles = roles.with_columns(
             _size=number(*SHAPE, "bin"),
@@ -231,7 +233,11 @@ class Split:
         )
         roles = roles.join(sizes.lazy(), on="_size", how="left").join(whole.lazy(), on="_connection", how="left")
         # The rest of a check that a window's edge cut off goes the same way and carries no data.
-        carried = (pl.col("reply") != pl.col("_way")) | (pl.col("bytes") <= pl.col("_segment") * pl.col("packets"))
+        carried = (
+            pl.col("_ported")
+            | (pl.col("reply") != pl.col("_way"))
+            | (pl.col("bytes") <= pl.col("_segment") * pl.col("packets"))
+        )
         chance = pl.max_horizontal(
             pl.col("_sized").fill_null(0.0), pl.when(carried).then("_whole").otherwise(0.0).fill_null(0.0)
         )

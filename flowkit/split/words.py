@@ -113,7 +113,9 @@ def _for(row: dict[str, Any]) -> list[str]:
         said.append("the source sends these targets nothing else")
     if row["sources"] > 1:
         said.append(f"{row['sources']} sources send the same size at the same pace")
-    if row["visible"] and row["told"] < 0.3:
+    if row["ported"]:
+        said.append("clients send the very same bytes, but their connections keep their ports on the way")
+    elif row["visible"] and row["told"] < 0.3:
         said.append("no client sent it to the source, which passes clients' data on")
     if row["typed"]:
         said.append("interface-type calls the source a network load balancer")

@@ -57,6 +57,7 @@ class World:
     asks: str = "web"
     rate: float = 1.0
     preserve: bool = False
+    keeps_ports: bool = False
     pool: int = 200
     ports: str = "fresh"
     cut: str = "aws"
@@ -193,7 +194,8 @@ def through(book: Book, chance: random.Random, at: float, client: tuple[str, int
     node, target = chance.choice(world.nodes()), chance.choice(healthy(world, at))
     sizes = fails(world, target, at) or sizes
     book.add(at, client, (node, world.port), sizes, "svc")
-    out = client if world.preserve else (node, 2 * chance.randrange(8_000, 30_000))
+    port = client[1] if world.keeps_ports else 2 * chance.randrange(8_000, 30_000)
+    out = client if world.preserve else (node, port)
     book.add(at, out, (target, world.port), sizes, "svc")
 
 
@@ -300,6 +302,8 @@ WORLDS: dict[str, World] = {
     "clients send the check, 0.2/s": replace(PLAIN, asks="checks", rate=0.2),
     "clients send the check, 1/s": replace(PLAIN, asks="checks"),
     "clients send the check, 4/s": replace(PLAIN, asks="checks", rate=4, minutes=15),
+    "clients send the check, ports kept, 4/s": replace(PLAIN, asks="checks", rate=4, minutes=15, keeps_ports=True),
+    "TCP, clients connect only, ports kept, 1/s": replace(PLAIN, check="tcp", asks="connects only", keeps_ports=True),
     "clients send the check, targets' logs": replace(PLAIN, asks="checks", rate=1, logged="targets"),
     "clients send the check, own times": replace(PLAIN, asks="checks", rate=1, cut="own60"),
     "TCP, clients connect only, 1/s": replace(PLAIN, check="tcp", asks="connects only"),
