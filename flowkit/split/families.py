@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from flowkit.knowledge import Knowledge
-from flowkit.split.beat import candidates, cleaned, evenness, options, within
+from flowkit.split.beat import WIDEST, candidates, cleaned, evenness, options, within
 from flowkit.split.decide import CHECK, DOUBT
 from flowkit.split.fronts import LIKE, held_against, passed_on
 from flowkit.split.keys import name
@@ -82,12 +82,15 @@ def judged(found: pl.DataFrame, fronts: pl.DataFrame) -> pl.DataFrame:
 
 def united(what: Tried, beats: pl.DataFrame) -> Tried:
     """Return what is to be tested with the sets of sizes that share a clock, each as a range of its own."""
-    places = what.ranges.join(what.facts.select("unit", "sp", "h"), on="unit")
-    counts = beats.join(what.members.drop("n"), on=SHAPE).group_by("range", "block", "bin").agg(pl.col("n").sum())
+    single = pl.col("lo") == pl.col("hi"), pl.col("folds") == 1, pl.col("most") == LARGEST_PACKETS
+    # Without data all checks are alike; SYNs that nothing answers are looked for where ticks are missing.
+    places = what.ranges.filter(*single, pl.col("lo") > WIDEST).join(what.facts.select("unit", "sp", "h"), on="unit")
+    members = what.members.join(places.select("range"), on="range", how="semi").drop("n")
+    counts = beats.join(members, on=SHAPE).group_by("range", "block", "bin").agg(pl.col("n").sum())
     sets = unions(counts, places)
     if sets.is_empty():
         return replace(what, ranges=what.ranges.with_columns(union=pl.lit(None, pl.UInt32)))
-    sized = what.members.join(places.filter(pl.col("values") == 1, pl.col("most") == LARGEST_PACKETS), on="range")
+    sized = what.members.join(places, on="range")
     parts = sized.join(sets, on=["sp", "h", "x"]).unique(["union", *SHAPE])
     ends = sets.group_by("union").agg(lo=pl.col("x").min(), hi=pl.col("x").max(), values=pl.len())
     first = int(what.ranges["range"].max()) + 1  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ READINGS = pl.DataFrame({"reading": [0, 1, 2], "segment": [52, 40, 40], "syn": [
 
 # Clients sent this share of a family, and it has so many more connections than that (two pairs' least ticks), or a
 # beat of its own. Of such families the first are looked at: there are a few, or something else is the matter.
-PART, EXCESS, EVEN, MOST = 0.1, 12, 0.45, 200
+PART, EXCESS, EVEN, WILD, MOST = 0.1, 12, 0.45, 2, 200
 # The rest is a clock's when chance makes it once in a million, and is there at all when it is more than a miscount.
 SURE, LEAST_SPARE = 6, 0.02
 # What clients send at random is rough (1, and some windows' luck); a clock, four times less so, is none of it.
@@ -82,7 +82,10 @@ def suspects(found: pl.DataFrame) -> pl.DataFrame:
     """
     each = found.unique(LIKE).group_by(SIZES).agg(all_fed=pl.col("fed").sum(), all_front=pl.col("front").max())
     found = found.join(each, on=SIZES)
-    told, much = pl.col("all_front") / pl.col("all_fed").clip(1), pl.col("all_fed") - pl.col("all_front") >= EXCESS
+    told, excess = pl.col("all_front") / pl.col("all_fed").clip(1), pl.col("all_fed") - pl.col("all_front")
+    # Many sizes of service together are no checker's, nor rough as one size of it can be.
+    narrow = (pl.col("values") <= 2) | (pl.col("F") < WILD)
+    much = (excess >= EXCESS) & (excess >= LEAST_SPARE * pl.col("all_fed")) & narrow
     even = (pl.col("F") < EVEN) & (pl.col("pairs") >= EXCESS)
     return located(found.filter(pl.col("home").is_not_null(), pl.col("inside"), told >= PART, much | even))
 

@@ -13,7 +13,6 @@ from math import sqrt
 import polars as pl
 
 from flowkit.split.beat import WIDEST, log_chance
-from flowkit.split.reduce import LARGEST_PACKETS
 
 # Of a port, so many sizes and pairs of addresses are looked at, the commonest first; and so many ports.
 MOST_SIZES, MOST_PAIRS, MOST_PORTS = 16, 24, 64
@@ -34,12 +33,9 @@ SETS = {"sp": pl.Int32(), "h": pl.Int32(), "x": pl.List(pl.Int64)}
 def unions(counts: pl.DataFrame, ranges: pl.DataFrame) -> pl.DataFrame:
     """Return the sets found: sp, h, union (a number), x. Sizes that are so near that they make one range need none.
 
-    Needs `counts` by range, block and bin, and the ranges with `unit`, `sp`, `h`.
+    Needs `counts` by range, block and bin, and the ranges of one size each, with `unit`, `sp`, `h`.
     """
-    single = ranges.filter(pl.col("lo") == pl.col("hi"), pl.col("folds") == 1, pl.col("most") == LARGEST_PACKETS)
-    # Without data all checks are alike; SYNs that nothing answers are looked for where ticks are missing.
-    single = single.filter(pl.col("lo") > WIDEST)
-    each = counts.join(single.select("range", "unit", *PORT, x="lo"), on="range")
+    each = counts.join(ranges.select("range", "unit", *PORT, x="lo"), on="range")
     totals = each.group_by(*PORT).agg(pl.col("n").sum(), sizes=pl.col("x").n_unique()).filter(pl.col("sizes") > 1)
     ports = totals.sort("n", *PORT, descending=[True, False, False]).head(MOST_PORTS).select(PORT)
     rows = []
