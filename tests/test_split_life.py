@@ -84,6 +84,7 @@ def swapped(records: list[Record], **names: str) -> list[Record]:
     ]  # fmt: skip
 
 
+CHANCE = random.Random(5)
 V6 = {address: f"2001:db8:1:{i}::{i + 10:x}" for i, address in enumerate((*NODES, *TARGETS))}
 LIVES: dict[str, list[Record]] = {
     "windows of 60 s that all records share": world(window=60, minutes=20),
@@ -100,6 +101,11 @@ LIVES: dict[str, list[Record]] = {
     ),
     "PostgreSQL": world(lambda tick: (4, 238, 4, 318), port=5432, asked=lambda i: (9, 610 + 9 * (i % 7), 8, 900 + i)),
     "Redis": world(lambda tick: (3, 178, 3, 171), port=6379, asked=lambda i: (6, 334 + 11 * (i % 3), 4, 223 + i % 9)),
+    "HTTPS requests of four sizes, equally common": world(
+        lambda tick: (6, 1040 + CHANCE.choice((0, 38, 71, 117)), 7, 4200), port=443, minutes=20
+    ),
+    "checks every 60 s in windows of 30 s": world(every=60, minutes=60),
+    "checks every 300 s": world(every=300, minutes=240),
     "answers that vary": world(lambda tick: (3, 294, 5, 490 + tick * 37 % 50)),
     "a health-check port of its own": world(check_port=8081),
     "two target groups on one target": world(minutes=10) + world(port=8080, nodes=NODES, every=15),
@@ -159,3 +165,85 @@ def test_a_monitor_that_is_not_the_load_balancers_is_never_plainly_a_check_and_i
     row = split.clusters.filter(pl.col("payload_low") == 125).row(0, named=True)
     assert "far steadier than chance" in row["reason"]
     assert "but only one address does it" in row["reason"]
+
+
+def preserved(kept: int | None = None) -> list[Record]:
+    """Clients that send the checks' own bytes, four a second: under their own addresses, or with `kept` ports."""
+    made, chance = [r for r in world(minutes=10) if r["check"]], random.Random(3)
+    for i in range(2_400):
+        second, target, node = chance.uniform(0, 600), chance.choice(TARGETS), chance.choice(NODES)
+        source, sizes = 1_024 + i, (3, 294, 5, 514)
+        ends = ((f"203.0.113.{i % 200}", node), (node if kept else f"203.0.113.{i % 200}", target))
+        for client, server in ends:
+            for record in hop(second, (client, server, 80), sizes, check=False):
+                if not record["interface_id"].startswith("eni-203"):
+                    side = "srcport" if record["dstport"] == 80 else "dstport"
+                    made.append(record | {side: source + (0 if kept != 2 or client != node else 7 * i % 30_000)})
+    return made
+
+
+@pytest.mark.parametrize("kept", [None, 1])
+def test_clients_that_send_the_checks_own_bytes_do_not_hide_them(kept: int | None) -> None:
+    """Their addresses tell them apart, or else the ports that the load balancer keeps."""
+    found, false = judged(preserved(kept))
+    assert found >= 0.97
+    assert false == 0
+
+
+def test_where_nothing_tells_clients_from_checks_all_is_uncertain_and_the_reason_says_so() -> None:
+    flows = frame(preserved(2)).drop("check")
+    split = fit(flows)
+    towards = split.label(flows).filter(pl.col("srcaddr").is_in(NODES), pl.col("dstport") == 80)
+    assert towards.collect()["kind"].unique().to_list() == ["uncertain"]
+    assert split.boundary.startswith("No health checks found for sure: 1 cluster may be health checks")
+    reason = split.clusters.filter(kind="uncertain")["reason"][0]
+    assert "clients send the very same bytes, and nothing tells one from the other" in reason
+
+
+def test_service_of_one_size_seen_at_the_targets_alone_is_not_called_checks() -> None:
+    flows = frame(on([r for r in world(asked=lambda i: (6, 890, 6, 1400)) if not r["check"]], *TARGETS)).drop("check")
+    split = fit(flows)
+    assert "health-check" not in split.label(flows).collect()["kind"].to_list()
+    assert "no interface of a source is logged" in split.clusters["reason"][0]
+
+
+def test_copies_and_a_second_flow_log_leave_the_interval_as_it_is() -> None:
+    once = world(minutes=20)
+    half = [record for record in once if record["start"] < START + timedelta(minutes=10)]
+    for twice in (once + once, once + half, once + world(minutes=20, window=60)):
+        flows = frame(twice)
+        split = fit(flows.drop("check"))
+        labelled = split.label(flows).collect()
+        assert split.clusters["interval_s"][0] == pytest.approx(10, abs=0.2)
+        assert (labelled["kind"] == "health-check").filter(labelled["check"]).mean() > 0.97  # type: ignore[operator]
+
+
+def test_the_checks_of_a_dead_target_stand_with_those_that_are_answered() -> None:
+    """A third target never answers: SYNs alone, at a pace of their own."""
+    dead = [
+        record
+        for i, node in enumerate(NODES)
+        for tick in range(46)
+        for record in hop(tick * 13 + 3.1 * i, (node, "10.1.2.200", 80), (3, 180, 0, 0), check=True)
+    ]
+    split = fit(frame(world() + dead).drop("check"))
+    (row,) = split.clusters.filter(kind="health-check").rows(named=True)
+    assert (row["cluster"], row["targets"], row["bytes_low"]) == ("port 80, payload 130 B", 3, 294)
+    assert row["interval_s"] == pytest.approx(10, abs=0.2)
+    assert "to 1 of 3 targets, a SYN alone: refused, or not answered (13.2 s apart)" in row["reason"]
+
+
+def test_a_monitor_that_sends_the_checks_own_bytes_is_uncertain() -> None:
+    """It lies inside the network and keeps the checks' pace; but the nodes pass clients' data on, and it does not."""
+    monitor = [
+        record
+        for tick in range(60)
+        for target in TARGETS
+        for record in hop(tick * 10 + 5.2, ("10.1.9.9", target, 80), (3, 294, 5, 514), check=False)
+    ]
+    flows = frame(world() + monitor).drop("check")
+    split = fit(flows)
+    kinds = split.label(flows).filter(pl.col("srcaddr") == "10.1.9.9").collect()["kind"].unique().to_list()
+    assert kinds == ["uncertain"]
+    said = split.clusters.filter(kind="uncertain")["reason"][0]
+    assert "the nodes that check alike pass clients' data on, and it passes none" in said

@@ -234,6 +234,8 @@ def _chosen(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _overlap(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    if a["union"] is not None and b["union"] is not None:
+        return False  # No size is in two sets, though they may lie between each other.
     sizes = a["hi"] >= b["lo"] and a["lo"] <= b["hi"]
     return sizes and bool(a["most"] >= b["least"] and a["least"] <= b["most"])
 

@@ -51,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="*", default=[AWS, OWN, REAL])
+    parser.add_argument("--only", nargs="*", metavar="MODULE.NAME", help="these constants, or all of a module")
     options = parser.parse_args()
     held = [one for one in captures(options.folder) if one.kind in options.sets]
     every = judged(held)
@@ -59,6 +60,8 @@ def main() -> None:
     print(f"{'constant':28s}{'value':>8s}{'left out':>10s}{'moves by':>10s}  mean F1 over the grid {GRID}")
     worst = 0.0
     for module, name in ((m, n) for m, names in NUMBERS.items() for n in names):
+        if options.only and not {module, f"{module}.{name}"} & set(options.only):
+            continue
         standing = now(module, name)
         grid = {v: every if v == standing else judged_with(held, module, name, v) for v in values(module, name)}
         out = left_out(grid)
