@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flowkit.errors import QuestionError
+from flowkit.windows import number
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 # Every capture window fits whole into ten minutes: where a record lies in them tells where it lies in its window.
@@ -34,8 +35,8 @@ class Bins:
 def bins(seen: pl.LazyFrame, windows: pl.DataFrame, width: int | None) -> Bins:
     """Return how the time of the seen records is cut, from the capture `windows` of their interfaces.
 
-    Without a width it is the widest window among them: a bin that holds whole windows of all. Where nothing tells, a
-    minute.
+    The records may be counted already, as `flowkit.windows.counted` does it. Without a width it is the widest
+    window among them: a bin that holds whole windows of all. Where nothing tells, a minute.
     """
     own = windows.select("interface_id", shared=pl.col("shared").fill_null(value=False))
     if width is not None:
@@ -51,7 +52,7 @@ def _centres(seen: pl.LazyFrame, interfaces: list[str], width: int) -> pl.DataFr
     """Return the middle of the windows of interfaces whose records share them: each window is to be a bin."""
     there = seen.filter(pl.col("interface_id").is_in(interfaces))
     # Counted first, by few values: a sine of each record would take longer than to read it.
-    counts = there.group_by("interface_id", _at=_MIDDLE % _WHOLE).agg(n=pl.len())
+    counts = there.group_by("interface_id", _at=_MIDDLE % _WHOLE).agg(n=number(there))
     angle, n = pl.col("_at") % width * (2 * math.pi) / width, pl.col("n")
     mean = pl.arctan2((angle.sin() * n).sum(), (angle.cos() * n).sum()) / (2 * math.pi) * width
     return counts.group_by("interface_id").agg(_centre=mean).collect(engine="streaming")
