@@ -215,7 +215,8 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[Rea
 
 
 def _identities(what: Plan) -> list[str]:
-    return [o.identity for _, group in what.groups for o in group]
+    """Return what the records depend on: each object, and how it was read."""
+    return [repr((o.identity, form.names)) for form, group in what.groups for o in group]
 
 
 def _ledger(read: list[Read], what: Plan, broken: list[tuple[Object, str]]) -> pl.DataFrame:
