@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flowkit.errors import QuestionError
 from flowkit.questions.cadence import cadence
@@ -170,6 +172,74 @@ def test_failures_in_a_row_are_counted_across_windows_for_each_checker() -> None
         ("refused", 9),
         ("answering", 0),
     ]
+
+
+@given(
+    fates=st.lists(
+        st.tuples(*[st.sampled_from([ANSWERED, ANSWERED, SLOW, REFUSED, LOST])] * 2), min_size=4, max_size=60
+    ),
+    shared=st.booleans(),
+    by=st.sampled_from(["target", "checker"]),
+)
+@settings(deadline=None, max_examples=20)
+def test_every_check_is_in_one_state_and_no_streak_is_longer_than_a_checkers_checks_in_it(
+    fates: list[tuple[tuple[int, int, int, int], ...]], shared: bool, by: str
+) -> None:
+    made = (
+        check(tick * 10 + late * 3, sizes, node=node)
+        for tick, both in enumerate(fates)
+        for late, (node, sizes) in enumerate(zip(NODES, both, strict=True))
+    )
+    flows = frame(*made)
+    if shared:
+        window = pl.col("start").dt.truncate("30s")
+        flows = flows.with_columns(start=window, end=window.dt.offset_by("29s"))
+    bins, whole = target_health(flows).collect(), health_changes(flows, by=by).collect()
+    checks = bins.group_by("checker").agg(pl.col("checks").sum(), pl.col("failed_in_a_row").max())
+    assert whole["checks"].sum() == bins["checks"].sum()
+    assert (checks["failed_in_a_row"] <= checks["checks"]).all()
+    assert (whole["failed_in_a_row"] <= whole["checks"]).all()
+    if by == "target":
+        # Both checkers make one check every 10 s.
+        most = (whole["end"] - whole["start"]).dt.total_seconds() // 10 + 2
+        assert shared or (whole["failed_in_a_row"] <= most).all()
+        assert (whole["service_failed"] == 0).all()
+
+
+def test_a_streak_goes_on_from_state_to_state_for_the_load_balancer_but_is_counted_within_each() -> None:
+    """Two minutes refused, then one unanswered: 12 checks of each node, and 6; 18 in all."""
+    flows = frame(story((0, 2, ANSWERED), (2, 4, REFUSED), (4, 5, LOST), (5, 7, ANSWERED)))
+    found = health_changes(flows).collect().select("state", "checks", "failed_in_a_row").rows()
+    assert found == [("answering", 24, 0), ("refused", 24, 12), ("unreachable", 12, 6), ("answering", 24, 0)]
+    assert target_health(flows).filter(pl.col("checker") == NODES[0]).collect()["failed_in_a_row"].max() == 18
+
+
+def test_second_copies_of_records_are_no_checks_of_their_own() -> None:
+    flows = frame(story((0, 3, ANSWERED), (3, 5, REFUSED), (5, 7, ANSWERED)))
+    for question in (target_health, health_changes, cadence):
+        assert question(pl.concat([flows, flows])).collect().equals(question(flows).collect())
+
+
+def test_what_a_flow_log_of_ten_minutes_tells_again_is_told_once() -> None:
+    """One flow log tells each window of a minute; another, of the same interface, each of ten."""
+    checks = frame(story((0, 15, ANSWERED), (15, 20, REFUSED), (20, 40, ANSWERED)))
+    minute, ten = (
+        checks.with_columns(
+            start=pl.col("start").dt.truncate(width), end=pl.col("start").dt.truncate(width).dt.offset_by(last)
+        )
+        for width, last in (("1m", "59s"), ("10m", "599s"))
+    )
+    assert health_changes(pl.concat([minute, ten])).collect().equals(health_changes(minute).collect())
+
+
+def test_a_silence_in_which_the_logs_have_a_hole_is_not_taken_for_checks_that_stopped() -> None:
+    flows = frame(story((0, 3, ANSWERED)), story((0, 12, ANSWERED), target=OTHER))
+    times = [START + timedelta(minutes=minute) for minute in range(12)]
+    lost = ["OK"] * 3 + ["SKIPDATA"] * 4 + ["NODATA"] * 5
+    seen = pl.DataFrame({"interface_id": f"eni-{TARGET}", "time": times, "state": lost}).lazy()
+    found = health_changes(flows, coverage=seen).collect().filter(pl.col("target") == f"{TARGET}:80")
+    assert found["state"].to_list() == ["answering", "not logged", "no checks seen"]
+    assert found["checks"].to_list() == [36, 0, 0]
 
 
 def test_thresholds_say_when_the_load_balancer_took_the_target_out_and_back() -> None:

@@ -15,14 +15,14 @@ import polars as pl
 from flowkit.aws.model import LoadBalancer
 from flowkit.case import show
 from flowkit.case.cache import size_of
-from flowkit.case.coverage import coverage
+from flowkit.case.coverage import NAMELESS, coverage
 from flowkit.errors import SourceError
 from flowkit.far import Far, far
 from flowkit.knowledge import Knowledge
 from flowkit.names import Names
 from flowkit.split import Split
 from flowkit.times import Clock, clock
-from flowkit.windows import cuts
+from flowkit.windows import cuts, number
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,10 +43,7 @@ class Case:
     split: Split
     """How the health checks were told apart, and how sure; `case.split.assign` changes it, and `flows` follows."""
     ledger: pl.DataFrame
-    """What became of every line, a row an object, and one for a log group.
-
-    lines = flows + nodata + skipdata + malformed + header + blank.
-    """
+    """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
     quarantined: pl.LazyFrame
     whole: pl.LazyFrame = field(default_factory=pl.LazyFrame)
     """Every record of the objects that were read, those outside the span too."""
@@ -94,13 +91,14 @@ class Case:
         record found, None where the format cannot tell them), `delay_s` (of delivery, None where it cannot be
         measured) and `cache_bytes` (what the cache keeps of this source).
         """
+        flows = self.spans.filter(pl.col("log_status") == "OK")
         wanted = {
-            "flows": pl.len(),
-            "interfaces": pl.col("interface_id").drop_nulls().n_unique(),
+            "flows": number(flows),
+            "interfaces": pl.col("interface_id").filter(pl.col("interface_id") != NAMELESS).n_unique(),
             "first": pl.col("start").min(),
             "last": pl.col("end").max(),
         }
-        counted = self.flows.select(**wanted).collect(engine="streaming").row(0, named=True)
+        counted = flows.select(**wanted).collect(engine="streaming").row(0, named=True)
         return counted | {
             "copies": self.copies,
             "delay_s": None if self.delay is None else self.delay.total_seconds(),

@@ -18,6 +18,9 @@ DELAY = timedelta(minutes=10)
 COPIED = timedelta(hours=1)
 """An object that came this long after its slot was not delivered then, but copied."""
 
+NAMELESS = "all"
+"""The interface of records that name none."""
+
 MOST_BINS = 360
 
 
@@ -114,7 +117,7 @@ def named(records: pl.LazyFrame) -> pl.LazyFrame:
     """Return the records with an interface: where the format has none, what they were taken on, or "all"."""
     known = records.collect_schema().names()
     names = [c for c in ("interface_id", "tgw_attachment_id", "resource_id") if c in known]
-    return records.with_columns(interface_id=pl.coalesce(*names, pl.lit("all")))
+    return records.with_columns(interface_id=pl.coalesce(*names, pl.lit(NAMELESS)))
 
 
 def _seen(runs: pl.LazyFrame, begin: datetime, step: timedelta, bins: int) -> pl.LazyFrame:

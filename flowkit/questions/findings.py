@@ -20,6 +20,7 @@ from flowkit.questions.stories import moment as _time
 from flowkit.times import clock
 
 _MOST_GAPS = 5
+_FEW = 200_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,8 +51,12 @@ def findings(case: Case) -> Findings:
     10.45.1.102:80 refused its health checks from 01:09:... to 01:11:... (...
     """
     if not case.facts["flows"]:
-        return Findings((f"There is no flow in this span: {read(case.ledger)}{elsewhere(case)}.", *_missing(case)))
-    return Findings((_when(case), *_health(case), *_rejects(case), *_checks(case), *_missing(case)))
+        none = f"There is no flow in this span: {read(case.ledger)}{elsewhere(case)}."
+        return Findings((none, *_missing(case, None)))
+    gaps = case.coverage().collect()
+    counts = _counts(case)
+    said = (*_health(case, gaps), *_rejects(case, counts), *_checks(case, counts), *_missing(case, gaps))
+    return Findings((_when(case), *said))
 
 
 def _when(case: Case) -> str:
@@ -61,9 +66,11 @@ def _when(case: Case) -> str:
     return f"All times are those of {days} in {at.label}."
 
 
-def _health(case: Case) -> Iterator[str]:
+def _health(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
     # The records are read once for all three.
-    found = seen_health(case.flows, None, case.knowledge.target_groups).collect().lazy()
+    spans = case.spans.filter(pl.col("log_status") == "OK")
+    asked = seen_health(case.flows, None, case.knowledge.target_groups, spans=spans, coverage=gaps.lazy())
+    found = asked.collect().lazy()
     changes, each, health = pl.collect_all([lasting(found, "target"), lasting(found, "checker"), each_bin(found)])
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
@@ -84,35 +91,54 @@ def _health(case: Case) -> Iterator[str]:
         yield f"{_count(steady, others)} answered health checks all along."
 
 
-def _rejects(case: Case) -> Iterator[str]:
-    if not case.flows.select(pl.col("action").is_not_null().any()).collect().item():
+def _counts(case: Case) -> dict[str, int]:
+    """Return how many flows there are of each kind, of all and seen once, with an action, and rejected."""
+    kinds = {kind: (pl.col("kind") == kind).sum() for kind in _KINDS}
+    kinds |= {f"once {kind}": ((pl.col("kind") == kind) & pl.col("once")).sum() for kind in _KINDS}
+    actions = {"told": pl.col("action").is_not_null().sum(), "rejected": (pl.col("action") == "REJECT").sum()}
+    return case.flows.select(**kinds, **actions).collect(engine="streaming").row(0, named=True)
+
+
+def _rejects(case: Case, counts: dict[str, int]) -> Iterator[str]:
+    if not counts["told"]:
         yield "These logs have no action field, so they do not say what was rejected."
         return
-    table = rejected(case.flows, by="srcaddr", n=1).collect()
-    total = int(table["flows"].sum())
-    if not total:
+    if not (total := counts["rejected"]):
         yield "Nothing was rejected."
         return
-    first = table.row(0, named=True)
-    since, until = (_time(first[c], case) for c in ("first_seen", "last_seen"))
-    who = case.names.label(first["srcaddr"], first["first_seen"], first["last_seen"])
-    yield (
-        f"{_count(total, 'flow')} {'was' if total == 1 else 'were'} rejected, most of them ({first['flows']:,}) "
-        f"from {who}, {since} to {until} ({first['reason']})."
-    )
+    who, since, until, flows, reason = _most_rejected(case)
+    many = "was" if total == 1 else "were"
+    if flows == total:
+        share = f"{'' if total == 1 else 'all '}from"
+    else:
+        share = f"most of them ({flows:,}) from" if 2 * flows > total else f"the most from one source ({flows:,}) from"
+    yield f"{_count(total, 'flow')} {many} rejected, {share} {who}, {since} to {until} ({reason})."
 
 
-def _checks(case: Case) -> Iterator[str]:
-    counted = case.flows.group_by("kind").agg(every=pl.len(), once=pl.col("once").sum()).collect(engine="streaming")
-    every, once = (dict(counted.select("kind", column).iter_rows()) for column in ("every", "once"))
-    known = [kind for kind in _KINDS if every.get(kind)]
-    shares = ", ".join(f"{every[kind]:,} are {_KINDS[kind]}" for kind in known)
-    yield f"Of {_count(sum(every.values()), 'flow')}, {shares}. {case.split.boundary}"
-    if sum(once.values()) < sum(every.values()):
-        left = ", ".join(f"{once[kind]:,} {_KINDS[kind]}" for kind in known)
+def _most_rejected(case: Case) -> tuple[str, str, str, int, str]:
+    """Return of whom the most was rejected, in words: only its own records are looked at for the reason."""
+    sources = case.flows.filter(pl.col("action") == "REJECT").group_by("srcaddr").len()
+    address = sources.sort("len", "srcaddr", descending=[True, False]).head(1).collect(engine="streaming").item(0, 0)
+    own = case.flows.filter(pl.any_horizontal(pl.col("srcaddr", "dstaddr").eq_missing(pl.lit(address))))
+    # They are asked for several times: where they are few, it is done from memory.
+    few = own.head(_FEW + 1).collect(engine="streaming")
+    own = few.lazy() if few.height <= _FEW else own
+    table = rejected(own, by="srcaddr", n=20).filter(pl.col("srcaddr") == (address or "-")).collect()
+    first, last = table.select(pl.col("first_seen").min(), pl.col("last_seen").max()).row(0)
+    who = case.names.label(address or "-", first, last)
+    return who, _time(first, case), _time(last, case), int(table["flows"].sum()), table["reason"][0]
+
+
+def _checks(case: Case, counts: dict[str, int]) -> Iterator[str]:
+    known = [kind for kind in _KINDS if counts[kind]]
+    every, once = (sum(counts[f"{which}{kind}"] for kind in known) for which in ("", "once "))
+    shares = ", ".join(f"{counts[kind]:,} are {_KINDS[kind]}" for kind in known)
+    yield f"Of {_count(every, 'flow')}, {shares}. {case.split.boundary}"
+    if once < every:
+        left = ", ".join(f"{counts[f'once {kind}']:,} {_KINDS[kind]}" for kind in known)
         yield (
             "A hop that two interfaces saw is in these flows twice, and counted from one of them in the charts: "
-            f"{_count(sum(once.values()), 'flow')}, {left}."
+            f"{_count(once, 'flow')}, {left}."
         )
 
 
@@ -124,14 +150,14 @@ _KINDS = {
 }
 
 
-def _missing(case: Case) -> Iterator[str]:
+def _missing(case: Case, gaps: pl.DataFrame | None) -> Iterator[str]:
     # As they stand: some begin with the name of an object.
     for sentence in (*outside(case), *unseen(case), *warnings(case.ledger), *copies(case)):
         yield f"{sentence}."
-    if case.facts["flows"]:
+    if gaps is not None:
         minutes = width(case.start, case.end) // timedelta(minutes=1)
-        silent = case.coverage().filter(pl.col("state").is_in(list(_SILENCE)))
-        lost = silent.group_by("state").agg(pl.len(), pl.col("interface_id").n_unique()).sort("state").collect()
+        silent = gaps.filter(pl.col("state").is_in(list(_SILENCE)))
+        lost = silent.group_by("state").agg(pl.len(), pl.col("interface_id").n_unique()).sort("state")
         for state, bins, interfaces in lost.iter_rows():
             place = f"{_count(bins * minutes, 'minute')} in all on {_count(interfaces, 'interface')}"
             yield f"{_SILENCE[state]} for {place}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -18,8 +18,11 @@ _STATES = {
     "slow": "answered its health checks late, in part or not at all",
     "answering": "answered its health checks",
     "no checks seen": "was sent no health checks",
+    "not logged": "is missing from the logs",
 }
 _FAILING = ("refused", "unreachable", "slow")
+# What is met so soon was there before: the first check of a span comes an interval and a window into it.
+_AT_ONCE = timedelta(minutes=1)
 
 Row = dict[str, Any]
 """A row of `health_changes`."""
@@ -31,12 +34,13 @@ def story(rows: Sequence[Row], case: Case) -> str:
     parts: list[str] = []
     for i, row in enumerate(told):
         start, last = moment(row["start"], case), i == len(told) - 1
+        since = "the beginning" if row is rows[0] and row["start"] - case.start < _AT_ONCE else start
         if row["state"] == "answering" and parts:
             before = any(r["state"] == "answering" or r["checks"] for r in rows[: rows.index(row)])
             parts.append(f"and answered {'again ' if before else ''}from {start}")
         else:
             until = "to the end" if last else f"to {moment(row['end'], case)}"
-            when = "all along" if len(rows) == 1 else f"from {start} {until}"
+            when = "all along" if len(rows) == 1 else f"from {since} {until}"
             parts.append(f"{_STATES[row['state']]} {when}{_checks(row)}")
     return ", then ".join(parts).replace(", then and ", ", and ")
 
@@ -96,5 +100,7 @@ def counted(number: int, word: str) -> str:
 def _checks(row: Row) -> str:
     if not row["checks"]:
         return ""
-    streak = f", {row['failed_in_a_row']} in a row" if row["failed_in_a_row"] and row["state"] in _FAILING else ""
-    return f" ({counted(row['checks'], 'check')} from {counted(row['checkers'], 'checker')}{streak})"
+    said = f"{counted(row['checks'], 'check')} from {counted(row['checkers'], 'checker')}"
+    if row["state"] not in _FAILING or row["failed_in_a_row"] < 2:
+        return f" ({said})"
+    return f" ({said}, {row['failed_in_a_row']:,} in a row{' by one' if row['checkers'] > 1 else ''})"

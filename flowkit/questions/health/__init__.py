@@ -7,20 +7,26 @@ from functools import partial
 import polars as pl
 
 from flowkit.knowledge import Groups, TargetGroup, knowledge
-from flowkit.questions.aggregation import aggregation
-from flowkit.questions.health.bins import bins, millis
+from flowkit.questions.health.bins import bins, millis, once_told, slow_log
+from flowkit.questions.health.holes import holes
 from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, told
 from flowkit.questions.health.service import SERVICE, served
 from flowkit.questions.health.states import runs, states
-from flowkit.questions.health.streaks import COUNTED, TIMES, TURNS, counted
+from flowkit.questions.health.streaks import COUNTED, TIMES, counted
+from flowkit.questions.health.tally import tallied
 from flowkit.questions.shared import option, require, seen_from
 from flowkit.schema import TIME
+from flowkit.windows import windows
 
 NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
 
 
 def target_health(
-    flows: pl.LazyFrame, *, every: str | None = None, target_groups: Groups | None = None
+    flows: pl.LazyFrame,
+    *,
+    every: str | None = None,
+    target_groups: Groups | None = None,
+    coverage: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Return what became of the health checks of each target by each checker, in each bin of time.
 
@@ -33,6 +39,9 @@ def target_health(
     target_groups
         How the load balancer checks, as `flowkit.knowledge.knowledge` takes it: its thresholds make `lb_state`, its
         ports tell which service belongs to a health-check port of its own.
+    coverage
+        What `case.coverage()` returns: a silence in which the logs themselves have a hole is then "not logged".
+        Without it, it is "no checks seen" like any other.
 
     Returns
     -------
@@ -40,14 +49,18 @@ def target_health(
     checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come, not
     whole or not in time), `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum;
     `service`, the records of service towards the target, and `service_failed`, those that were refused or not
-    answered; `state`: "answering", "slow", "refused", "unreachable" or
-    "no checks seen"; `failed_in_a_row`, the checks that had failed in a row at the end of the bin; `lb_state`:
-    "healthy" or "unhealthy" by this checker's count against the thresholds, null where they are not known. Sorted by
-    target, checker, time. A bin in which no check was due keeps the state before it.
+    answered; `state`: "answering", "slow", "refused", "unreachable", "no checks seen" or "not logged";
+    `failed_in_a_row`; `lb_state`: "healthy" or "unhealthy" by this checker's count against the thresholds, null where
+    they are not known. Sorted by target, checker, time. A bin in which no check was due keeps the state before it.
 
-    What fails is what a load balancer calls so (AWS: "Health checks for Network Load Balancer target groups"): it
-    takes a target out after `unhealthy_threshold` failures in a row and back after `healthy_threshold` successes. Its
-    nodes come to a verdict together, so that one checker's count is near to the truth and not the truth itself.
+    `failed_in_a_row` is how many checks, the last of the bin and those just before it, this one checker made of this
+    one target and none of them was answered as usual (slow, refused or unreachable alike). It counts on from bin to
+    bin; an answer makes it 0. A load balancer counts so (AWS: "Health checks for Network Load Balancer target groups"):
+    it takes a target out after `unhealthy_threshold` failures in a row and back after `healthy_threshold` successes.
+    Its nodes come to a verdict together, so that one checker's count is near to the truth and not the truth itself.
+
+    Second copies of a record, and what a second flow log tells of the same interface, are no checks of their own.
+    Service is counted as it was recorded.
 
     Raises
     ------
@@ -64,7 +77,8 @@ def target_health(
     >>> target_health(flows).select("target", "checker", "answered", "refused", "failed_in_a_row").collect().rows()
     [('10.0.1.1:80', '10.0.0.9', 1, 1, 1)]
     """
-    return each_bin(seen_health(flows, every, knowledge(target_groups=target_groups).target_groups))
+    groups = knowledge(target_groups=target_groups).target_groups
+    return each_bin(seen_health(flows, every, groups, coverage=coverage))
 
 
 def each_bin(health: pl.LazyFrame) -> pl.LazyFrame:
@@ -74,19 +88,29 @@ def each_bin(health: pl.LazyFrame) -> pl.LazyFrame:
     return health.select(*PAIR, "time", *counts, "state", streak, "lb_state").sort(*PAIR, "time")
 
 
-def health_changes(flows: pl.LazyFrame, *, by: str = "target", target_groups: Groups | None = None) -> pl.LazyFrame:
+def health_changes(
+    flows: pl.LazyFrame,
+    *,
+    by: str = "target",
+    target_groups: Groups | None = None,
+    coverage: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
     """Return the lasting states of each target, one row a state: what happened to it, from when to when.
 
-    A state lasts from two checks on. Its start is placed within the capture window by the share of checks that still
-    had the state before. Takes `target_groups` as `target_health` does. A target has the state that most of its checks
-    met; with `by="checker"` each of its checkers is told apart, so that one node that cannot reach it is seen.
+    A state lasts from two checks on. It starts with the first connection that failed so, where records have times of
+    their own; else it is placed within the capture window by the share of checks that still had the state before. Takes
+    `target_groups` and `coverage` as `target_health` does. A target has the state that most of its checks met; with
+    `by="checker"` each of its checkers is told apart, so that one node that cannot reach it is seen.
 
     Returns
     -------
-    Columns `target` (and `checker`), `state`, `start`, `end`, `checks` (all outcomes), `checkers` (how many), `service`
-    and `service_failed` (records of service towards the target meanwhile), `failed_in_a_row` (the most that one checker
-    saw); and, where thresholds are known, `unhealthy_at` and `healthy_at`: when a checker's count first took the target
-    out, or back in. Sorted by target (and checker) and start. Raises like `target_health`.
+    Columns `target` (and `checker`), `state`, `start`, `end`; what happened from `start` on and before the next state:
+    `checks` (all outcomes), `checkers` (how many made them), `service` and `service_failed` (records of service towards
+    the target), `failed_in_a_row` (the longest run of checks of one checker, all within this state, none of which was
+    answered as usual: never more than that checker's checks in it); and, where thresholds are known, `unhealthy_at` and
+    `healthy_at`: when a checker's count, which goes on from one failing state to the next, first took the target out,
+    or back in. Every check is in one state, and in one only. Sorted by target (and checker) and start. Raises like
+    `target_health`.
 
     >>> from datetime import UTC, datetime
     >>> flows = pl.LazyFrame({"interface_id": "eni-a", "protocol": 6, "kind": "health-check", "srcaddr": "10.0.0.9",
@@ -98,48 +122,60 @@ def health_changes(flows: pl.LazyFrame, *, by: str = "target", target_groups: Gr
     [('10.0.1.1:80', 'answering', 0), ('10.0.1.1:80', 'unreachable', 1)]
     """
     option("by", by, ("target", "checker"))
-    return lasting(seen_health(flows, None, knowledge(target_groups=target_groups).target_groups), by)
+    groups = knowledge(target_groups=target_groups).target_groups
+    return lasting(seen_health(flows, None, groups, coverage=coverage), by)
 
 
 def lasting(health: pl.LazyFrame, by: str) -> pl.LazyFrame:
     """Return `health_changes` of what `seen_health` found."""
-    # Asked three times below; without the cache the records would be read for each.
+    # Asked several times below; without the cache the records would be read for each.
     health = health.cache()
     keys = PAIR if by == "checker" else ["target"]
     whole = health.group_by(*keys, "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
-        *(pl.col(name).max() for name in ("service", "service_failed", "closed", "longest")),
+        *(pl.col(name).max() for name in ("service", "service_failed", "closed")),
         pl.col(*TIMES[:-1]).min(),
-        checkers=(pl.col("checker") if by == "target" else pl.col("target")).filter(pl.col("checks") > 0),
+        hole=pl.col("hole").all(),
     )
-    return _with_turns(runs(states(whole, keys), keys), health, keys)
+    return tallied(runs(states(whole, keys), keys), health, whole, keys)
 
 
-def _with_turns(found: pl.LazyFrame, health: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
-    """Return the lasting states with the first turn to unhealthy and to healthy by any checker's count in each."""
-    meets = pl.col("at").is_between("start", "end")
-    spans = found.select(*keys, "start", "end")
-    for name in TURNS:
-        turns = spans.join(health.select(*keys, at=name).drop_nulls("at"), on=keys).filter(meets)
-        first = turns.group_by(*keys, "start").agg(pl.col("at").min().alias(name))
-        found = found.join(first, on=[*keys, "start"], how="left")
-    return found.sort(*keys, "start")
+def seen_health(
+    flows: pl.LazyFrame,
+    every: str | None,
+    groups: tuple[TargetGroup, ...],
+    *,
+    spans: pl.LazyFrame | None = None,
+    coverage: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
+    """Return the checks of each target by each checker and bin, with all that the questions here are made of.
 
-
-def seen_health(flows: pl.LazyFrame, every: str | None, groups: tuple[TargetGroup, ...]) -> pl.LazyFrame:
-    """Return the checks of each target by each checker and bin, with all that the questions here are made of."""
+    `spans`, the records counted as `flowkit.windows.counted` does it, saves going over them for their windows.
+    """
     require(flows, NEEDED)
-    asked = partial(_read, flows, millis(every), groups)
-    health = pl.defer(asked, schema={**COUNTED, **SERVICE, "_width": pl.Int64()})
+    asked = partial(_read, flows, millis(every), groups, spans, coverage)
+    health = pl.defer(asked, schema={**COUNTED, **SERVICE, "_width": pl.Int64(), "hole": pl.Boolean()})
     time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
     return states(health.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES)), PAIR)
 
 
-def _read(flows: pl.LazyFrame, width: int | None, groups: tuple[TargetGroup, ...]) -> pl.DataFrame:
+def _read(
+    flows: pl.LazyFrame,
+    width: int | None,
+    groups: tuple[TargetGroup, ...],
+    spans: pl.LazyFrame | None,
+    coverage: pl.LazyFrame | None,
+) -> pl.DataFrame:
     """Read the records, when the query runs: first the few that are checks, then the service of their targets only."""
-    windows = aggregation(flows).collect(engine="streaming")
+    known = flows if spans is None else spans
+    cuts = windows(known).collect(engine="streaming")
+    doubled = slow_log(known, cuts)
+    if doubled:
+        flows, known = once_told(flows, doubled), once_told(known, doubled)
+        cuts = windows(known).collect(engine="streaming")
     seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
-    cut = bins(seen.select("interface_id", "start", "end"), windows, width)
+    cut = bins((seen if spans is None else known), cuts, width)
     checks = cut.placed(seen.filter(pl.col("kind") != "service").select(NEEDED))
-    health = counted(told(connections(checks).collect(engine="streaming")), groups)
-    return served(health, seen, cut).with_columns(_width=pl.lit(cut.width, pl.Int64))
+    health = counted(told(connections(checks).collect(engine="streaming"), cut.width), groups)
+    health = served(health, seen, cut).with_columns(_width=pl.lit(cut.width, pl.Int64))
+    return holes(health, coverage)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flowkit.errors import QuestionError
+from flowkit.split.lengths import MINUTE, doubled_of
 from flowkit.windows import number
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -35,8 +36,8 @@ class Bins:
 def bins(seen: pl.LazyFrame, windows: pl.DataFrame, width: int | None) -> Bins:
     """Return how the time of the seen records is cut, from the capture `windows` of their interfaces.
 
-    The records may be counted already, as `flowkit.windows.counted` does it. Without a width it is the widest
-    window among them: a bin that holds whole windows of all. Where nothing tells, a minute.
+    The records may be counted already, as `flowkit.windows.counted` does it. Without a width it is the widest window
+    among them: a bin that holds whole windows of all. Where nothing tells, a minute.
     """
     own = windows.select("interface_id", shared=pl.col("shared").fill_null(value=False))
     if width is not None:
@@ -66,3 +67,22 @@ def millis(every: str | None) -> int | None:
     if not match or int(match[1]) == 0:
         raise QuestionError(f"every={every!r} is no length of time: write it as '30s', '1m', '5m' or '1h'")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def slow_log(records: pl.LazyFrame, windows: pl.DataFrame) -> list[str]:
+    """Return the interfaces that two flow logs tell of, one by the minute and one by ten: what a slow one says is told.
+
+    `records` may be counted already.
+    """
+    wide = windows.filter(window_s=600)["interface_id"].drop_nulls().to_list()
+    if not wide:
+        return []
+    length = (pl.col("end") - pl.col("start")).dt.total_seconds().alias("length")
+    there = records.filter(pl.col("interface_id").is_in(wide))
+    return list(doubled_of(there.group_by("interface_id", length).agg(n=number(there)).collect(engine="streaming")))
+
+
+def once_told(records: pl.LazyFrame, doubled: list[str]) -> pl.LazyFrame:
+    """Return the records without those of more than a minute of the interfaces that a faster flow log tells of too."""
+    slow = pl.col("interface_id").is_in(doubled) & (pl.col("end") - pl.col("start") > pl.duration(seconds=MINUTE))
+    return records.remove(slow) if doubled else records

@@ -14,7 +14,9 @@ TOLD = {
     "_bin": pl.Int64(),
     "shared": pl.Boolean(),
     "sure": pl.Boolean(),
+    "seen_by": pl.UInt64(),
     "start": TIME,
+    "since": TIME,
     "end": TIME,
     "outcome": pl.String(),
     "n": pl.Int64(),
@@ -28,22 +30,31 @@ LATE_MS, TIMES_AS_LONG = 3_000, 3
 
 
 def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
-    """Return one row per connection and bin, its ends in the order of their names, with what went either way."""
+    """Return one row per connection and bin, its ends in the order of their names, with what went either way.
+
+    Second copies of a record count once.
+    """
     src, dst = (pl.struct(addr=f"{side}addr", port=f"{side}port") for side in ("src", "dst"))
     forth = (pl.col("srcaddr") < pl.col("dstaddr")) | (
         (pl.col("srcaddr") == pl.col("dstaddr")) & (pl.col("srcport") < pl.col("dstport"))
     )
     one, two = pl.when(forth).then(src).otherwise(dst), pl.when(forth).then(dst).otherwise(src)
-    return checks.group_by("_bin", one.alias("one"), two.alias("two")).agg(
-        *(
-            pl.col(name).filter(side).sum().alias(f"{name}_{way}")
-            for name in ("packets", "bytes")
-            for way, side in (("forth", forth), ("back", ~forth))
-        ),
-        start=pl.col("start").min(),
-        end=pl.col("end").max(),
-        shared=pl.col("shared").any(),
-        sure=(pl.col("kind") == "health-check").any(),
+    return (
+        checks.unique()
+        .group_by("_bin", one.alias("one"), two.alias("two"))
+        .agg(
+            *(
+                pl.col(name).filter(side).sum().alias(f"{name}_{way}")
+                for name in ("packets", "bytes")
+                for way, side in (("forth", forth), ("back", ~forth))
+            ),
+            start=pl.col("start").min(),
+            end=pl.col("end").max(),
+            shared=pl.col("shared").any(),
+            sure=(pl.col("kind") == "health-check").any(),
+            # By a number: of the one interface that is asked about this pair, and its name would fill the memory.
+            seen_by=pl.col("interface_id").hash().first(),
+        )
     )
 
 
@@ -57,30 +68,53 @@ def _shown(address: pl.Expr, port: pl.Expr) -> pl.Expr:
     return pl.format("{}:{}", pl.when(v6).then(pl.format("[{}]", address)).otherwise(address), port)
 
 
-def told(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the checks: target, checker, _bin, shared, sure, start, end, outcome, and n, how many it is."""
+def told(found: pl.DataFrame, width: int) -> pl.DataFrame:
+    """Return the checks, of bins `width` ms wide: target, checker, _bin, shared, sure, seen_by, start, end, outcome.
+
+    `n` is how many the row is, and `since` when checks of its kind began to fail in the bin, where it failed.
+    """
     if found.is_empty():
         return pl.DataFrame(schema=TOLD)
     each = _outcomes(_joined(_sided(found)))
     sure, doubtful = each.filter("sure"), each.filter(~pl.col("sure") & pl.col("outcome").is_in(FAILED))
-    return pl.concat([rows.select(list(TOLD)) for rows in (sure, _due(sure, doubtful))]).cast(pl.Schema(TOLD))
+    rows = (sure.with_columns(since="start"), _due(sure, doubtful, _seen(found, width)))
+    return pl.concat([frame.select(list(TOLD)) for frame in rows]).cast(pl.Schema(TOLD))
 
 
-def _due(sure: pl.DataFrame, doubtful: pl.DataFrame) -> pl.DataFrame:
+def _seen(found: pl.DataFrame, width: int) -> pl.DataFrame:
+    """Return which share of each bin there are records of: the first and the last are cut off."""
+    first, last = found["start"].dt.epoch("ms").min(), found["end"].dt.epoch("ms").max()
+    opens, ends = pl.col("_bin") * width, (pl.col("_bin") + 1) * width
+    lasted = pl.min_horizontal(ends, pl.lit(last)) - pl.max_horizontal(opens, pl.lit(first))
+    share = pl.when("shared").then(1.0).otherwise((lasted / width).clip(0, 1))
+    return found.group_by("_bin").agg(pl.col("shared").any()).select("_bin", share=share)
+
+
+def _due(sure: pl.DataFrame, doubtful: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     """Return, of the failed connections that may be service's, as many as there are checks missing.
 
     When a target refuses, it refuses checks and service alike, with the same few bytes: which is which is not to be
-    known, but how many checks were due is. They are taken at even steps, so that each way to fail has its share.
+    known, but how many checks were due is: as many as in the bins in which none failed. They are taken at even steps,
+    so that each way to fail has its share. Whichever they are, the target failed since the first of them that comes
+    after the last answered check.
     """
-    came = sure.group_by(*PAIR, "_bin").agg(came=pl.col("n").sum())
-    due = came.group_by(PAIR).agg(due=pl.col("came").median())
-    rows = doubtful.join(due, on=PAIR).join(came, on=[*PAIR, "_bin"], how="left")
-    missing = (pl.col("due") - pl.col("came").fill_null(0)).clip(0)
     place = [*PAIR, "_bin"]
-    rows = rows.sort("start", "outcome", "port").with_columns(
-        until=pl.col("n").cum_sum().over(place), share=(missing / pl.col("n").sum().over(place)).clip(upper_bound=1)
+    fine = pl.col("outcome") == "answered"
+    came = sure.group_by(place).agg(
+        came=pl.col("n").sum(), fine=fine.all(), answered=pl.col("start").filter(fine).max()
     )
-    taken = (pl.col("until") * pl.col("share")).round() - ((pl.col("until") - pl.col("n")) * pl.col("share")).round()
+    usual = pl.col("came").filter("fine").median()
+    due = came.group_by(PAIR).agg(due=pl.coalesce(usual, pl.col("came").median()))
+    rows = doubtful.join(due, on=PAIR).join(came, on=place, how="left").join(seen, on="_bin", how="left")
+    missing = (pl.col("due") * pl.col("share") - pl.col("came").fill_null(0)).clip(0)
+    later = pl.col("answered").is_null() | (pl.col("start") > pl.col("answered"))
+    since = pl.col("start").filter(later).min().over(*place, "outcome")
+    rows = rows.sort("start", "outcome", "port").with_columns(
+        until=pl.col("n").cum_sum().over(place),
+        part=(missing / pl.col("n").sum().over(place)).clip(upper_bound=1),
+        since=pl.min_horizontal(since, "start"),
+    )
+    taken = (pl.col("until") * pl.col("part")).round() - ((pl.col("until") - pl.col("n")) * pl.col("part")).round()
     return rows.with_columns(n=taken.cast(pl.Int64)).filter(pl.col("n") > 0)
 
 
@@ -108,6 +142,7 @@ def _sided(found: pl.DataFrame) -> pl.DataFrame:
         "_bin",
         "sure",
         "shared",
+        "seen_by",
         "start",
         "end",
         served=target.struct.field("port"),

@@ -10,13 +10,18 @@ from flowkit.schema import TIME
 
 # AWS takes a target out after two failed checks in a row at the least: one alone changes nothing.
 _LASTING = 2
+NOT_LOGGED = "not logged"
+SILENT = ["no checks seen", NOT_LOGGED]
 # A target is no longer checked when this many checks that were due have not come.
 _OVERDUE = 3
 _STATE_OF = {"answering": "answered", "slow": "slow", "refused": "refused", "unreachable": "unreachable"}
 
 
 def states(counts: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
-    """Return the counts with `state`: what most checks of the bin met; two slow ones, or a third, make it slow."""
+    """Return the counts with `state`: what most checks of the bin met; two slow ones, or a third, make it slow.
+
+    Where no check that was due has come, none was seen; in the bins of a `hole`, that is because none was logged.
+    """
     failed = pl.col("refused") + pl.col("unreachable")
     state = (
         pl.when(pl.col("checks") == 0)
@@ -30,12 +35,14 @@ def states(counts: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
         .otherwise(pl.lit("answering"))
     )
     pace = pl.col("checks").sum().over(keys) / (pl.col("checks") > 0).sum().over(keys)
-    silence = (pl.col("checks") == 0).rle_id().over(keys, order_by="time")
+    hole = (pl.col("checks") == 0) & pl.col("hole")
+    silence = pl.struct(empty=pl.col("checks") == 0, hole=hole).rle_id().over(keys, order_by="time")
     counts = counts.with_columns(state=state, _silence=silence, _pace=pace)
     # One empty bin may be the work of windows that lie askew; two are not.
     empty = pl.len().over(*keys, "_silence")
     overdue = (pl.col("checks") == 0) & (empty >= 2) & (empty * pl.col("_pace") >= _OVERDUE)
-    counts = counts.with_columns(state=pl.when(overdue).then(pl.lit("no checks seen")).otherwise("state"))
+    silent = pl.when(hole).then(pl.lit(NOT_LOGGED)).otherwise(pl.lit("no checks seen"))
+    counts = counts.with_columns(state=pl.when(overdue).then(silent).otherwise("state"))
     kept = pl.col("state").forward_fill().backward_fill().over(keys, order_by="time")
     return counts.with_columns(state=kept).drop("_silence", "_pace")
 
@@ -50,43 +57,29 @@ def _share(before: str = "") -> pl.Expr:
 
 
 def runs(table: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
-    """Return one row per lasting run of a state of what the keys name."""
+    """Return `state`, `start` and `end` of the lasting runs of a state of what the keys name."""
 
     def over(expr: pl.Expr) -> pl.Expr:
         return expr.over(keys, order_by="time")
 
     rows = table.with_columns(_run=over(pl.col("state").rle_id()), _met=_share() * pl.col("checks"))
-    brief = (pl.col("_met").sum().over(*keys, "_run") < _LASTING) & (pl.col("state") != "no checks seen")
-    rows = rows.with_columns(state=pl.when(~brief).then("state"))
+    brief = (pl.col("_met").sum().over(*keys, "_run") < _LASTING) & ~pl.col("state").is_in(SILENT)
+    # Where none lasts, there is but one: the one that most checks met.
+    some = pl.col("_met").sum().over(keys) >= _LASTING
+    most = pl.col("state").sort_by("_met").last().over(keys)
+    state = pl.when(~brief).then("state").when(brief.all().over(keys) & some).then(most)
+    rows = rows.with_columns(state=state)
     rows = rows.with_columns(state=over(pl.col("state").forward_fill().backward_fill())).drop_nulls("state")
     last = [over(pl.col(name).shift(1)).alias(f"_{name}") for name in (*OUTCOMES, "checks", *TIMES, "state")]
-    rows = rows.with_columns(*last, _run=over(pl.col("state").rle_id())).with_columns(
-        began=_began(), longest=over(_row())
-    )
+    rows = rows.with_columns(*last, _run=over(pl.col("state").rle_id())).with_columns(began=_began())
     found = rows.group_by(*keys, "_run").agg(
         pl.col("state").first(),
         start=pl.col("began").sort_by("time").first(),
         closed=pl.coalesce("closed", "time").max(),
-        checks=pl.col("checks").sum().cast(pl.Int64),
-        checkers=pl.col("checkers").explode().drop_nulls().n_unique().cast(pl.Int64),
-        service=pl.col("service").sum().cast(pl.Int64),
-        service_failed=pl.col("service_failed").sum().cast(pl.Int64),
-        failed_in_a_row=pl.col("longest").max().fill_null(0).cast(pl.Int64),
     )
     found = found.with_columns(pl.col("start").cum_max().over(keys, order_by="_run"))
     end = pl.col("start").shift(-1).over(keys, order_by="_run").fill_null(pl.col("closed"))
-    found = found.with_columns(end=end).sort(*keys, "_run")
-    return found.select(
-        *keys, "state", "start", "end", "checks", "checkers", "service", "service_failed", "failed_in_a_row"
-    )
-
-
-def _row() -> pl.Expr:
-    """Return the failures in a row of a bin as its state has them: what ends a failing state lies in the bin after."""
-    longest, new = pl.col("longest").fill_null(0), pl.col("state") != pl.col("state").shift(1)
-    after = longest.shift(-1).fill_null(0)
-    failing = pl.col("state").is_in(["refused", "unreachable", "slow"])
-    return pl.when(failing).then(pl.max_horizontal(longest, after)).when(new).then(0).otherwise(longest)
+    return found.with_columns(end=end).sort(*keys, "_run").select(*keys, "state", "start", "end")
 
 
 def _within(before: str = "") -> pl.Expr:
@@ -107,7 +100,7 @@ def _began() -> pl.Expr:
     """
     opened = pl.col("opened")
     moment = pl.when(_share() < 1).then(_within()).when(_share("_") > 0).then(_within("_")).otherwise(opened)
-    silent = pl.col("state") == "no checks seen"
+    silent = pl.col("state").is_in(SILENT)
     # Slow checks come in no order among the others: only one with a time of its own says when they began.
     slow = pl.when(pl.col("first_slow") > opened).then("first_slow").otherwise(opened)
     moment = pl.when(pl.col("_state") == "slow").then(opened).otherwise(moment)

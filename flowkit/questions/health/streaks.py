@@ -11,6 +11,8 @@ from flowkit.questions.health.outcomes import OUTCOMES, PAIR
 from flowkit.schema import TIME
 
 TIMES = ["opened", *(f"first_{name}" for name in OUTCOMES), "closed"]
+MARK = pl.Struct({"at": TIME, "outcome": pl.String(), "n": pl.Int64()})
+"""A check, or `n` of one time and outcome, at the moment it was made as near as the records tell."""
 TURNS = ["unhealthy_at", "healthy_at"]
 COUNTED = {
     **dict.fromkeys(PAIR, pl.String()),
@@ -19,7 +21,8 @@ COUNTED = {
     **dict.fromkeys(TIMES, TIME),
     "borrowed": pl.Int64(),
     "failed_in_a_row": pl.Int64(),
-    "longest": pl.Int64(),
+    "seen_by": pl.UInt64(),
+    "marks": pl.List(MARK),
     "lb_state": pl.String(),
     **dict.fromkeys(TURNS, TIME),
 }
@@ -28,9 +31,9 @@ COUNTED = {
 def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.DataFrame:
     """Return the checks of each target by each checker and bin; bins without any have a row of zeros.
 
-    `failed_in_a_row` is the count at the end of the bin, `longest` the longest in it. Where target groups give their
-    thresholds, `lb_state` is what a load balancer that counts only this checker's checks calls the target, and
-    `unhealthy_at`, `healthy_at` say when it changed its mind.
+    `failed_in_a_row` is the count at the end of the bin, `marks` its checks in their order, `seen_by` a number for the
+    interface that saw them. Where target groups give their thresholds, `lb_state` is what a load balancer that counts
+    only this checker's checks calls the target, and `unhealthy_at`, `healthy_at` say when it changed its mind.
     """
     if checks.is_empty():
         return pl.DataFrame(schema=COUNTED)
@@ -38,18 +41,21 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
     n, outcome, start = pl.col("n"), pl.col("outcome"), pl.col("start")
     counts = rows.group_by(*PAIR, "_bin").agg(
         *(n.filter(outcome == name).sum().alias(name) for name in OUTCOMES),
-        *(start.filter(outcome == name).min().alias(f"first_{name}") for name in OUTCOMES),
+        *(pl.col("since").filter(outcome == name).min().alias(f"first_{name}") for name in OUTCOMES),
         opened=start.min(),
         closed=pl.col("end").max(),
         borrowed=n.filter(~pl.col("sure")).sum(),
         failed_in_a_row=pl.col("failures").last(),
-        longest=pl.col("failures").max(),
+        seen_by=pl.col("seen_by").first(),
+        marks=pl.struct("at", "outcome", "n"),
         lb_state=pl.col("lb_state").last(),
         unhealthy_at=pl.col("at").filter(pl.col("turned") == "unhealthy").first(),
         healthy_at=pl.col("at").filter(pl.col("turned") == "healthy").first(),
     )
     whole = _every_bin(counts).with_columns(pl.col(*OUTCOMES, "borrowed").fill_null(0))
-    kept = [pl.col(name).forward_fill().over(PAIR, order_by="_bin") for name in ("failed_in_a_row", "lb_state")]
+    kept = [
+        pl.col(name).forward_fill().over(PAIR, order_by="_bin") for name in ("failed_in_a_row", "lb_state", "seen_by")
+    ]
     return whole.with_columns(kept).select(list(COUNTED)).cast(pl.Schema(COUNTED))
 
 
