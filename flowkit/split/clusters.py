@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from flowkit.split.decide import CHECK, DOUBT
-from flowkit.split.words import certain, reason, title
+from flowkit.split.words import BEATS, certain, reason, title
 
 SCHEMA = {
     "cluster": pl.String, "kind": pl.String, "server_port": pl.Int32,
@@ -83,11 +83,13 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
     if found is None or found.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     named = found.drop_nulls("cluster").with_columns(all_dead=pl.col("dead").all().over("cluster"))
+    clearest = pl.col("interval_s").sort_by("F", "cl", "sv").first()
     live = named.filter(~pl.col("dead") | pl.col("all_dead")).group_by("cluster").agg(
         payload_low=pl.col("payload_low").min(), payload_high=pl.col("payload_high").max(),
         bytes_low=pl.col("bytes_low").min(), bytes_high=pl.col("bytes_high").max(),
         packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
-        interval_s=pl.col("interval_s").sort_by("F", "cl", "sv").first(),
+        # The clearest beat tells the interval; where there is none, the middle one.
+        interval_s=pl.when(pl.col("even").max() >= BEATS).then(clearest).otherwise(pl.col("interval_s").median()),
         usual_packets=pl.col("usual_packets").sort_by("n", "cl", "sv").last(),
         usual_bytes=pl.col("usual_bytes").sort_by("n", "cl", "sv").last(),
         usual_share=pl.col("usual_share").sort_by("n", "cl", "sv").last(),
