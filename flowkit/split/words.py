@@ -183,9 +183,10 @@ def _against(row: dict[str, Any]) -> list[str]:
         said.append("but it is a long connection, not a new one each time")
     if row["stranger"]:
         said.append("but others check this port alike, and it is none of them")
-    if row["idle"]:
+    doubted = row["kind"] == "uncertain"
+    if doubted and row["idle"]:
         said.append("but the nodes that check alike pass clients' data on, and it passes none")
-    if row["blind"]:
+    if doubted and row["blind"]:
         said.append("but service of one size would look the same, as no interface of a source is logged")
     if row["checkers"] == 1 and row["sources"] == 1 and not row["given"]:
         said.append("but only one address does it")
