@@ -29,7 +29,7 @@ def named(found: pl.DataFrame) -> pl.DataFrame:
     seen = (pl.col("chance") >= DOUBT) | (pl.col("even") >= 0.5) | alike
     shown = found.filter(seen).with_columns(kind=verdict(pl.col("chance"))).sort("sp", "kind", "lo", "hi")
     new = (pl.col("lo") - pl.col("hi").shift(1)).over("sp", "kind").fill_null(APART + 1) > APART
-    shown = _together(shown.with_columns(family=new.cum_sum().over("sp", "kind"), dead=_dead()))
+    shown = _together(shown.with_columns(family=new.cum_sum().over("sp", "kind")))
     live = ~pl.col("dead") | pl.col("dead").all()
     groups = shown.group_by("sp", "kind", "family").agg(
         pl.col("payload_low").filter(live).min(),
@@ -44,13 +44,6 @@ def named(found: pl.DataFrame) -> pl.DataFrame:
     names = groups.select("sp", "kind", "family", cluster=name)
     shown = shown.join(names, on=["sp", "kind", "family"]).drop("kind", "family")
     return pl.concat([shown, found.filter(~seen)], how="diagonal")
-
-
-def _dead() -> pl.Expr:
-    """Whether all is SYNs, which a reset answers or nothing: of 60 bytes, 52 without timestamps, 20 more over IPv6."""
-    each = pl.col("usual_bytes") / pl.col("usual_packets")
-    syn = pl.when("v6").then(each.is_in([80.0, 72.0])).otherwise(each.is_in([60.0, 52.0]))
-    return syn & (pl.col("payload_high") == 0) & (pl.col("hi") - pl.col("lo") <= 8 * pl.col("usual_packets"))
 
 
 def _together(shown: pl.DataFrame) -> pl.DataFrame:

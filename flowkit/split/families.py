@@ -169,8 +169,18 @@ def _shape(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
     bare = (x <= syn) | (x == syn * pl.col("usual_packets"))
     low, high = ((pl.col(end) - syn).clip(0) for end in ("lo", "hi"))
     return out.with_columns(
-        payload_low=pl.when(bare).then(0).otherwise(low), payload_high=pl.when(bare).then(0).otherwise(high)
+        payload_low=pl.when(bare).then(0).otherwise(low),
+        payload_high=pl.when(bare).then(0).otherwise(high),
+        dead=_dead(),
     )
+
+
+def _dead() -> pl.Expr:
+    """Whether all is SYNs, which a reset answers or nothing: of 60 bytes, 52 without timestamps, 20 more over IPv6."""
+    size = pl.col("usual_bytes") // pl.col("usual_packets")
+    ends = (("usual_packets", "usual_bytes"), ("packets_low", "bytes_low"), ("packets_high", "bytes_high"))
+    alike = pl.all_horizontal(pl.col(weight) == size * pl.col(packets) for packets, weight in ends)
+    return alike & pl.when("v6").then(size.is_in([80, 72])).otherwise(size.is_in([60, 52]))
 
 
 def _paced(found: pl.DataFrame) -> pl.DataFrame:

@@ -73,7 +73,8 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         single=(pl.col("pure") > SINGLE_SHARE) & (pl.col("rate") <= SINGLE_RATE),
     )
     found = found.with_columns(
-        rivalled=~pl.col("single") & (pl.col("even") < RIVAL * pl.col("even").max().over(UNIT)),
+        # What fails comes in the place of what is answered, and not against it.
+        rivalled=~pl.col("single") & ~pl.col("dead") & (pl.col("even") < RIVAL * pl.col("even").max().over(UNIT)),
         one_clock=pl.when((pl.col("feet") > 1) & (pl.col("each_F") > LOOSE))
         .then(((APART - pl.col("shared")) / (APART - TOGETHER)).clip(0, 1))
         .otherwise(0.0),
