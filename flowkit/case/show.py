@@ -233,7 +233,7 @@ def _several(ledger: pl.DataFrame) -> list[str]:
     if len(ids) < 2:
         return []
     listed = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
-    twice = "flows and checks of an interface that two of them log count twice (the intervals of checks are right)"
+    twice = "an interface that two of them log counts twice, though not in the intervals of its checks"
     return [f"objects of {len(ids)} flow logs ({listed}): {twice}: flow_log_ids= reads the one you name"]
 
 
