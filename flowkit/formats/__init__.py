@@ -24,6 +24,7 @@ from flowkit.formats.careful import read_careful
 from flowkit.formats.detect import detect
 from flowkit.formats.form import Format
 from flowkit.formats.parquet import read_parquet, read_parquet_pieces
+from flowkit.formats.pieces import seems_cut
 from flowkit.formats.spotty import read_spotty
 from flowkit.formats.text import Dirty, read_clean
 from flowkit.formats.zipped import Member, is_member, members, spoken
@@ -62,23 +63,25 @@ def read_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     yield from read_parquet_pieces(path, form, wanted) if form.kind == "parquet" else read_careful(path, form, wanted)
 
 
-def _dirty(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
-    """Yield the records of a file that is not clean: as a whole where little is odd in it, else in blocks."""
-    yield from read_spotty(path, form, wanted) or read_careful(path, form, wanted)
+def _careful(path: str, form: Format, wanted: Wanted, *, whole: bool) -> Iterator[Batch]:
+    """Yield the records of a file that is not clean: as a `whole` where polars can read it so, else in blocks."""
+    yield from (read_spotty(path, form, wanted) if whole else None) or read_careful(path, form, wanted)
 
 
 def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Batch]:
-    """Yield the records of objects of one format: all at once where they are clean, else object by object in blocks."""
+    """Yield the records of objects of one format: all at once where they are clean, else object by object."""
     if form.kind == "parquet":
         yield read_parquet(paths, form, wanted)
         return
-    plain = [path for path in paths if form.kind == "text" and not form.careful and not is_member(path)]
+    whole = [path for path in paths if form.kind == "text" and not is_member(path) and not seems_cut(path)]
+    clean = [] if form.careful else whole
     try:
-        if plain:
-            yield read_clean(plain, form, wanted)
-    except Dirty:
-        for path in plain:
-            yield from _batches([path], form, wanted) if len(plain) > 1 else _dirty(path, form, wanted)
+        if clean:
+            yield read_clean(clean, form, wanted)
+    except Dirty as why:
+        for path in clean:
+            one = len(clean) == 1
+            yield from _careful(path, form, wanted, whole=not why.broken) if one else _batches([path], form, wanted)
     for path in paths:
-        if path not in plain:
-            yield from read_careful(path, form, wanted)
+        if path not in clean:
+            yield from _careful(path, form, wanted, whole=path in whole)

@@ -75,7 +75,9 @@ def _headed(first: bytes) -> Format | None:
     record = rest.partition("\n")[0].split()
     if not found or not names or len(record) != len(names):
         return None
-    tidy = not any(sign in text for sign in ("  ", "\t", "\n\n", "\n ")) or not _is_untidy(text.split("\n"))
+    lines = text.count("\n") + 1
+    tidy = text.count(" ") == lines * (len(names) - 1) and "\t" not in text
+    tidy = tidy or not _is_untidy(text.split("\n"), len(names))
     return Format("text", names, "header", header=True, unit=unit([record], names), careful=not tidy)
 
 
@@ -117,9 +119,15 @@ def _text(path: str, text: str, fields: tuple[str, ...] | None, *, plain: bool) 
     return replace(_lines(words, fields), careful=careful)
 
 
-def _is_untidy(lines: Sequence[str]) -> bool:
-    """Return whether many lines are blank or have other than single spaces: trying them without care is in vain."""
-    odd = sum("  " in line or "\t" in line or not line.strip() or line[0] == " " for line in lines[:-1])
+def _is_untidy(lines: Sequence[str], words: int | None = None) -> bool:
+    """Return whether many lines are blank, or have other than single spaces or so many words.
+
+    Trying them without care is in vain.
+    """
+    odd = sum(
+        "  " in line or "\t" in line or line[:1] in ("", " ") or (words is not None and line.count(" ") != words - 1)
+        for line in lines[: None if words else -1]
+    )
     # polars would take a byte order mark after the header for the file's own.
     return odd > len(lines) // 20 or any("\ufeff" in line for line in lines[:2])
 

@@ -21,7 +21,8 @@ MILLIS = 100_000_000_000
 LATEST = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which no calendar goes."""
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}([.,]\d+)?(Z|[+-]\d{2}:?\d{2})?)?")
+TIMED = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}([.,]\d+)?(Z|[+-]\d{2}:?\d{2})?)?"
+"""How an ISO date or time is written."""
 
 GIVEN = "fields given"
 """How the fields are known where they were given."""
@@ -161,7 +162,7 @@ def is_time(word: str) -> bool:
     >>> is_time("2026-11-23T16:05:00.000Z"), is_time("2026-11-23T16:05:00"), is_time("1795449900")
     (True, True, False)
     """
-    return bool(_TIME.fullmatch(word))
+    return bool(re.fullmatch(TIMED, word))
 
 
 def sure(names: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ from flowkit.formats import zipped
 
 PIECE = 1 << 20
 
-BLOCK = 8 << 20
+BLOCK = 16 << 20
 """Bytes of text held at once; a line longer than that is no record."""
 
 HEADER, BLANK = "header", ""
@@ -48,22 +48,25 @@ class Block:
 
 def blocks(path: str, notes: dict[str, str]) -> Iterator[Block]:
     """Yield an object's text in blocks of whole lines; `notes` says where the object is cut short or damaged."""
-    rest, number, skipping = b"", 1, False
+    held: list[bytes] = []
+    number, skipping = 1, False
     for piece in pieces(path, notes, 2 * PIECE):
         if skipping:
             _, found, piece = piece.partition(b"\n")  # noqa: PLW2901
             skipping = not found
-        rest += piece
-        if len(rest) < BLOCK:
+        held.append(piece)
+        if sum(map(len, held)) < BLOCK:
             continue
-        data, found, rest = rest.rpartition(b"\n")
+        data, found, rest = b"".join(held).rpartition(b"\n")
+        held = [rest]
         if found:
             count = data.count(b"\n") + 1
             yield Block(data, number, count)
             number += count
         else:
             yield Block(rest[:PIECE], number, 1, {number: f"it is longer than {BLOCK:,} bytes"})
-            rest, number, skipping = b"", number + 1, True
+            held, number, skipping = [], number + 1, True
+    rest = b"".join(held)
     if rest:
         whole = rest.endswith(b"\n")
         end = "" if whole else "cut" if path in notes else "" if head(path, 2) == GZIP else "open"
@@ -131,6 +134,21 @@ def glance(path: str, size: int) -> Glance:
     text = _first_text(raw, size) if raw[:2] == GZIP else raw
     odd = text[:2] == GZIP or text.startswith(GZIP_BASE64) or _coding(text) is not None
     return Glance(raw, text, plain=not odd and not zipped.is_member(path))
+
+
+def seems_cut(path: str) -> bool:
+    """Return whether a gzip file ends as none does that is whole: its last bytes, the text's length, cannot be that.
+
+    A whole file seldom seems cut, where its text is very repetitive; a cut one seldom seems whole, by chance.
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - asked of thousands of objects
+            if file.read(2) != GZIP or (size := file.seek(0, os.SEEK_END)) < PIECE // 4:
+                return False
+            file.seek(-4, os.SEEK_END)
+            return int.from_bytes(file.read(4), "little") > 100 * size
+    except OSError:
+        return False
 
 
 def _first_text(raw: bytes, size: int) -> bytes:

@@ -15,9 +15,9 @@ from pathlib import Path
 import polars as pl
 
 from flowkit.formats.batch import Batch, Types, Wanted
-from flowkit.formats.careful import is_name
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
 from flowkit.formats.pieces import GZIP, head
+from flowkit.formats.words import is_name
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _STATUS = "_status"
@@ -34,10 +34,15 @@ STUMBLES = (
 class Dirty(Exception):  # noqa: N818 - not an error: the sign to read with care
     """Some line of these files is not clean."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether polars could not go on: the packing is damaged, or some bytes are no text."""
+        return isinstance(self.__cause__, OSError) or "utf-8" in str(self.__cause__)
+
 
 def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of clean files, all in one go; raises `Dirty` where a line is not clean."""
-    if field_of(form.names[-1]).raw != pl.String and not all(map(_ends_with_a_line, paths)):
+    if field_of(form.names[-1]).raw != pl.String and not all(map(ends_with_a_line, paths)):
         raise Dirty
     frame = _judged(_scan(paths, form), form).with_columns(_values(form, wanted.reads))
     held = [*form.columns, "log_status", "object"]
@@ -59,7 +64,7 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     return Batch(kept.drop(_STATUS, _MORE), headers=dict.fromkeys(paths, int(form.header)))
 
 
-def _ends_with_a_line(path: str) -> bool:
+def ends_with_a_line(path: str) -> bool:
     """Return whether a file ends with a line end, or with gzip's own check: else its last number may be cut short."""
     if head(path, 2) == GZIP:
         return True
