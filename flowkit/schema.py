@@ -302,6 +302,8 @@ def parse_fields(fields: str | Sequence[str]) -> tuple[str, ...]:
     Traceback (most recent call last):
     flowkit.errors.FormatError: the field 'srcaddr' stands twice in the given format
     """
+    if not isinstance(fields, str | Sequence):
+        raise FormatError(f"fields={fields!r:.60} are no names: give '${{srcaddr}} ${{dstaddr}}' or a list of them")
     words = re.split(r"[\s,]+", fields.strip()) if isinstance(fields, str) else [str(f) for f in fields]
     names = tuple(canonical(word.removeprefix("${").removesuffix("}")) for word in words)
     for name in names:

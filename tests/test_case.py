@@ -239,6 +239,23 @@ def test_what_cannot_be_reached_is_named_and_the_rest_is_read(written: Writer, c
     ]
 
 
+def test_a_file_of_any_name_is_named_and_the_rest_is_read(written: Writer, cache_folder: Path) -> None:
+    folder = written("a.log", FLOW).parent
+    Path(os.fsdecode(os.fsencode(folder) + b"/b\xff.log")).write_text(f"{FLOW}\n")
+    ledger = fk.load(folder, cache=cache_folder).ledger
+    assert ledger.select("object", "flows").rows() == [("a.log", 1), ("b\ufffd.log", 0)]
+    assert "its name is not UTF-8" in ledger["note"][1]
+
+
+def test_a_file_that_two_ways_lead_to_is_one(written: Writer, cache_folder: Path) -> None:
+    folder = written("x/a.log", FLOW).parents[1]
+    (folder / "y").symlink_to("x")
+    (folder / "loop").symlink_to(folder)
+    for pattern in ("*/a.log", "**/a.log"):
+        ledger = fk.load(folder / pattern, cache=cache_folder).ledger
+        assert ledger.select("object", "lines", "flows").rows() == [(f"{folder}/x/a.log", 1, 1)]
+
+
 def test_a_file_that_may_not_be_read_is_named_and_the_rest_is_read(written: Writer, cache_folder: Path) -> None:
     folder = written("a.log", FLOW).parent
     written("b.log", FLOW).chmod(0)

@@ -399,6 +399,9 @@ def test_a_port_scan_is_one_bar_and_the_title_says_what_the_bars_show() -> None:
         "10.9.9.9 → 10.0.0.5:22 · 61 flows · 00:00 to 00:05",
     ]
     assert figure.table.height == 6
+    mixed = charts.rejected(scan.with_columns(srcaddr=pl.when(groups=296).then(pl.lit("other")).otherwise("srcaddr")))
+    labels = [row["label"] for row in values(mixed) if "who" in row]
+    assert "198.51.100.7 → 10.0.0.5 · 4 ports · 16 flows · or more · 00:00 to 00:05" in labels
 
 
 def test_target_health_says_which_target_failed_and_when() -> None:

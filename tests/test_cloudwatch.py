@@ -89,6 +89,7 @@ def test_a_second_load_reads_no_slice_again_and_a_longer_span_only_the_new_ones(
     fill(list(events(120)))
     first = fk.load("cwl:flows", **SPAN, access=aws, cache=cache_folder)
     assert first.facts["flows"] == 60
+    assert first.ledger.select("object", "lines", "flows", "header").rows() == [("cwl:flows", 60, 60, 0)]
     calls = Calls(aws, "logs")
     assert fk.load("cwl:flows", **SPAN, access=aws, cache=cache_folder).facts["flows"] == 60
     assert len(calls.of("FilterLogEvents")) == 1  # A look whether the span holds anything at all.
@@ -184,7 +185,7 @@ def test_a_format_that_nobody_names_is_asked_for(fill: Fill, aws: Access) -> Non
 
 def test_a_span_without_an_event_says_so(fill: Fill, aws: Access) -> None:
     fill(list(events(5)))
-    with pytest.raises(SourceError, match=r"flows holds no flow logs of from .* UTC: no event is of that span"):
+    with pytest.raises(SourceError, match=r"flows holds no flow logs from .* UTC: no event is of that span"):
         fk.scan("cwl:flows", start=HOUR + 2 * SPAN_LENGTH, access=aws)
 
 

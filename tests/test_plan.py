@@ -36,7 +36,7 @@ def big(count: int, megabytes: int, source: str = "s3://logs/net") -> Preflight:
 def test_the_plan_says_objects_bytes_flows_time_and_charges() -> None:
     assert big(1001, 2).text().splitlines() == [
         "s3://logs/net",
-        "  objects      1,000 (1 more are kept from earlier loads)",
+        "  objects      1,000 (1 more is kept from earlier loads)",
         "  bytes        2.0 GB",
         "  flows        100 million to 300 million",
         "  time         about 6 min, at 500,000 flows a second and 100 Mbit/s",
@@ -98,7 +98,7 @@ def test_a_large_load_is_not_begun_unless_a_person_agrees(
     check = ["check", f"s3://{BUCKET}/net", "--cache", str(cache_folder)]
     assert main(check) == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"s3://{BUCKET}/net: 1 objects to read, ")
+    assert first.startswith(f"s3://{BUCKET}/net: 1 object to read, ")
     assert second == "flowkit: nothing was read: say --yes to read that much, or take a shorter span"
     assert main([*check, "--yes"]) == 0
     assert "100 flows" in capsys.readouterr().out

@@ -111,7 +111,7 @@ def test_a_prefix_means_the_folder_of_that_name_else_what_begins_so(aws: Access)
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"start": NOON + 9 * HOUR}, "holds no flow logs of from 2026-05-14 21:00 UTC; what lies there: net/AWSLogs/"),
+        ({"start": NOON + 9 * HOUR}, "holds no flow logs from 2026-05-14 21:00 UTC; what lies there: net/AWSLogs/"),
         (
             {"accounts": ["333333333333"]},
             "holds no flow logs of account 333333333333; what lies there: net/AWSLogs/111",
@@ -190,9 +190,9 @@ def test_a_scan_and_a_load_give_what_the_same_files_on_the_disk_give(
 ) -> None:
     span = {"start": NOON, "end": NOON + HOUR / 2}
     order = ["start", "interface_id", "srcport", "srcaddr"]
-    with pytest.warns(UserWarning, match="1 objects are no flow logs"):
+    with pytest.warns(UserWarning, match="1 object is no flow log"):
         there = fk.scan(f"s3://{BUCKET}/net", **span, access=aws).collect().sort(order)
-    with pytest.warns(UserWarning, match="1 objects are no flow logs"):
+    with pytest.warns(UserWarning, match="1 object is no flow log"):
         here = fk.scan(noon, **span).collect().sort(order)
     assert there.height == here.height > 300
     assert there.equals(here.select(there.columns))
@@ -258,7 +258,7 @@ def test_what_is_no_flow_log_is_named_and_not_fetched_again(noon: Path, aws: Acc
 def test_names_of_keys_are_never_paths_and_a_malformed_line_is_told_by_its_key(aws: Access, cache_folder: Path) -> None:
     key = "net/..odd/..\x1b[31m <b>odd.log"
     fill([key], gzip.decompress(flows_of(NOON, 3)) + b"no record\n")
-    with pytest.warns(UserWarning, match=r"1 malformed lines left out, the first of them line 5 of \.\.odd/\.\."):
+    with pytest.warns(UserWarning, match=r"1 malformed line left out, the first of them line 5 of \.\.odd/\.\."):
         assert fk.scan(f"s3://{BUCKET}/net/", access=aws).collect().height == 3
     case = fk.load(f"s3://{BUCKET}/net/", access=aws, cache=cache_folder)
     assert case.quarantine.row(0)[:2] == (key.removeprefix("net/"), 5)

@@ -43,7 +43,10 @@ class Case:
     split: Split
     """How the health checks were told apart, and how sure; `case.split.assign` changes it, and `flows` follows."""
     ledger: pl.DataFrame
-    """What became of every line, a row an object: lines = flows + nodata + skipdata + malformed + header + blank."""
+    """What became of every line, a row an object, and one for a log group.
+
+    lines = flows + nodata + skipdata + malformed + header + blank.
+    """
     quarantined: pl.LazyFrame
     whole: pl.LazyFrame = field(default_factory=pl.LazyFrame)
     """Every record of the objects that were read, those outside the span too."""

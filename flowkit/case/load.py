@@ -16,6 +16,7 @@ from flowkit.access import Access
 from flowkit.aws.model import LoadBalancer
 from flowkit.case import cache as store
 from flowkit.case.about import Wanted, about
+from flowkit.case.account import Entry
 from flowkit.case.brought import read_from_aws
 from flowkit.case.case import Case
 from flowkit.case.coverage import delay, horizon
@@ -214,13 +215,23 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[Rea
 
 
 def _identities(what: Plan) -> list[str]:
-    return [o.identity for _, group in what.groups for o in group]
+    """Return what the records depend on: each object, and how it was read."""
+    return [repr((o.identity, form.names)) for form, group in what.groups for o in group]
 
 
 def _ledger(read: list[Read], what: Plan, broken: list[tuple[Object, str]]) -> pl.DataFrame:
     told = {o.identity: {"format": form.words} for form, group in what.groups for o in group}
     entries = [(o, r.part.entries[i]) for r in read for i, o in r.objects.items()]
-    rows = [{"object": o.name, **asdict(entry), **told[o.identity]} for o, entry in entries]
+    rows = [{**asdict(entry), **told[o.identity], **_whole(o, entry)} for o, entry in entries]
     rows += [{"object": o.name, "format": NOT_READ, "note": why} for o, why in [*what.others, *broken]]
     frame = pl.DataFrame([{c: row.get(c) for c in LEDGER} for row in rows], schema=LEDGER)
-    return frame.with_columns(pl.col(pl.Int64).fill_null(0)).sort("object")
+    frame = frame.with_columns(pl.col(pl.Int64).fill_null(0))
+    alike = frame.group_by("object", "format", "note", maintain_order=True).agg(pl.col(pl.Int64).sum())
+    return alike.select(LEDGER.names()).sort("object")
+
+
+def _whole(o: Object, entry: Entry) -> dict[str, object]:
+    """Return what the ledger calls an object; slices of a log group are one, and their header line is not its own."""
+    if not isinstance(o, sources.Slice):
+        return {"object": o.name}
+    return {"object": f"cwl:{o.group}", "lines": entry.lines - entry.header, "header": 0}

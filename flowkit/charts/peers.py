@@ -53,7 +53,7 @@ def peers(
 
 def _ranked_by(frame: pl.DataFrame) -> str:
     """Return what the column `share` is a share of."""
-    shares = {m: frame[m] / max(frame[m].cast(pl.Float64).sum(), 1) for m in ("bytes", "packets", "flows")}
+    shares = {m: frame[m] / max(frame[m].cast(pl.Float64).sum(), 1) for m in ("bytes", "flows", "packets")}
     return next((m for m, share in shares.items() if ((share - frame["share"]).abs() < 1e-9).all()), "bytes")
 
 

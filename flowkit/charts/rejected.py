@@ -61,7 +61,11 @@ def rejected(
 
 
 def _gathered(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Return the table with the ports that one source met at one address in one row."""
+    """Return the table with the ports that one source met at one address in one row.
+
+    `more` says that there may be more of them among those that the table does not name.
+    """
+    frame = frame.with_columns(more=pl.lit(value=False))
     if not {"srcaddr", "dstport"} <= set(keys):
         return frame
     same = [*(key for key in keys if key != "dstport"), "reason"]
@@ -72,6 +76,11 @@ def _gathered(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         pl.col("first_seen").min(), pl.col("last_seen").max(), pl.col("sources").max(),
     )  # fmt: skip
     rest = frame.filter(~scan)
+    unnamed = rest.filter(pl.col("groups") > 1).select("srcaddr", "reason").rows()
+    hidden = [
+        (source, why) in unnamed or ("other", why) in unnamed for source, why in whole[["srcaddr", "reason"]].rows()
+    ]
+    whole = whole.with_columns(more=pl.Series(hidden, dtype=pl.Boolean))
     last = pl.col("srcaddr") == "other"
     return pl.concat([whole.select(rest.columns), rest]).sort(last, -pl.col("flows"), maintain_order=True)
 
@@ -97,11 +106,14 @@ def _rows(frame: pl.DataFrame, keys: list[str], at: Clock) -> pl.DataFrame:
         ends = [t for t in (row["first_seen"], row["last_seen"]) if t]
         return " to ".join(dict.fromkeys(words.moment(t, at, min(times), max(times)) for t in ends))
 
+    def more(row: dict[str, Any]) -> list[str]:
+        return ["or more"] if row["more"] else []
+
     return pl.DataFrame(
         [
             {
                 "who": ranked.who(row, keys),
-                "label": f"{ranked.who(row, keys)} · {words.count(row['flows'], 'flow')} · {span(row)}",
+                "label": " · ".join((ranked.who(row, keys), words.count(row["flows"], "flow"), *more(row), span(row))),
                 "value": row["flows"],
                 "series": row["reason"],
                 "flows": words.count(row["flows"]),
@@ -124,7 +136,7 @@ def _said(gathered: pl.DataFrame, rows: pl.DataFrame, reasons: Counter[str]) -> 
         heading += f", most from {words.name(most)}"
         first = gathered.row(0, named=True)
         if first["srcaddr"] == most and first.get("dstport") == "other":
-            heading += f" ({words.count(first['groups'], 'port')})"
+            heading += f" ({words.count(first['groups'], 'port')}{' or more' if first['more'] else ''})"
     why = "; ".join(f"{words.count(reasons[reason])} {reason}" for reason in style.ordered("reason", reasons))
     listed = "; ".join(rows["label"].head(20))
     return heading, f"Bars of rejected flows, {words.count(total, 'flow')} in all ({why}): {listed}."

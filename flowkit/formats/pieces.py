@@ -27,6 +27,8 @@ HEADER, BLANK = "header", ""
 
 GZIP = b"\x1f\x8b"
 
+_MEMBER = GZIP + b"\x08"
+
 GZIP_BASE64 = b"H4sI"
 """How gzip data begin in base64."""
 
@@ -185,6 +187,8 @@ def _file(path: str, size: int) -> Iterator[bytes]:
         raise FormatError(
             "it is a folder that may not be entered" if closed else "it is no regular file, or it cannot be reached"
         )
+    if not _is_text(path):
+        raise FormatError("its name is not UTF-8, and polars cannot open it: give the file another name")
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             while piece := file.read(size):
@@ -195,29 +199,80 @@ def _file(path: str, size: int) -> Iterator[bytes]:
         raise SourceError(f"it cannot be read: {error.strerror}") from None
 
 
-def _inflated(path: str, raw: Iterator[bytes], notes: dict[str, str], size: int) -> Iterator[bytes]:
-    """Yield what gzip data hold, member by member, never more than a piece at once."""
-    machine, done, data = zlib.decompressobj(wbits=31), 0, b""
+def _is_text(path: str) -> bool:
     try:
-        while data := data or next(raw, b""):
-            if machine.eof:
-                data = data.lstrip(b"\0")  # Some tools fill up with zeros.
-                machine = zlib.decompressobj(wbits=31) if data else machine
+        return bool(path.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _inflated(path: str, raw: Iterator[bytes], notes: dict[str, str], size: int) -> Iterator[bytes]:
+    """Yield what gzip data hold, member by member, never more than a piece at once.
+
+    Behind a damaged place it goes on with the next member, if there is one.
+    """
+    machine, done, data, faults = _gunzip(), 0, b"", list[str]()
+    while data := data or next(raw, b""):
+        if machine.eof:
+            data = data.lstrip(b"\0")  # Some tools fill up with zeros.
+            if not data:
+                continue
+            machine = _gunzip()
+        before = machine.copy()
+        try:
             text = machine.decompress(data, size)
-            done += len(text)
-            yield text
             data = machine.unused_data if machine.eof else machine.unconsumed_tail
-        while not machine.eof and (text := machine.decompress(b"", size)):
-            done += len(text)
-            yield text
-    except zlib.error as error:
-        if done:
-            notes[path] = f"its gzip data are damaged: {done:,} bytes of text could be read, the rest is lost"
-        else:
-            notes[path] = f"its gzip data are damaged from the start ({error})"
-        return
-    if not machine.eof:
-        notes[path] = f"its gzip data are cut short: {done:,} bytes of text could be read, the rest is missing"
+        except zlib.error as error:
+            text, data = _salvaged(before, data)
+            data, machine = _next_member(data, raw), _gunzip()
+            faults.append(str(error))
+            text += b"\n" if data else b""  # What comes is a line of its own.
+        done += len(text)
+        yield text
+    while not (machine.eof or faults) and (text := machine.decompress(b"", size)):
+        done += len(text)
+        yield text
+    if said := _damage(faults, done) if faults or not machine.eof else "":
+        notes[path] = said
+
+
+def _gunzip() -> zlib._Decompress:
+    return zlib.decompressobj(wbits=31)
+
+
+def _salvaged(machine: zlib._Decompress, data: bytes) -> tuple[bytes, bytes]:
+    """Return what can be unpacked before the damage, and the bytes from a little before it: the rest is in a member."""
+    texts, at, step = list[bytes](), 0, 1024
+    while step and at < len(data):
+        before = machine.copy()
+        try:
+            texts.append(machine.decompress(data[at : at + step]))
+            at += step
+        except zlib.error:
+            # Byte by byte, to the damage itself.
+            machine, step = before, step // 1024
+    return b"".join(texts), data[max(1, at - 512) :]
+
+
+def _next_member(data: bytes, raw: Iterator[bytes]) -> bytes:
+    """Return the bytes from where the next member may begin, or none."""
+    while (at := data.find(_MEMBER)) < 0:
+        more = next(raw, b"")
+        if not more:
+            return b""
+        data = data[-len(_MEMBER) :] + more
+    return data[at:]
+
+
+def _damage(faults: list[str], done: int) -> str:
+    read = f"{done:,} bytes of text could be read"
+    if not faults:
+        return f"its gzip data are cut short: {read}, the rest is missing"
+    if not done:
+        return f"its gzip data are damaged from the start ({faults[0]})"
+    if all("incorrect" in fault for fault in faults):
+        return f"its gzip checksum is wrong: {read}, but they may not be what was written"
+    return f"its gzip data are damaged: {read}, the rest is lost"
 
 
 def _recoded(raw: Iterator[bytes], coding: str) -> Iterator[bytes]:

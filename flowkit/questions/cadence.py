@@ -6,12 +6,18 @@ from functools import partial
 
 import polars as pl
 
-from flowkit.questions.aggregation import aggregation
-from flowkit.questions.health import seen_health
-from flowkit.questions.health.bins import bins, millis
+from flowkit.questions.health import NEEDED
+from flowkit.questions.health.bins import bins, millis, once_told, slow_log
+from flowkit.questions.health.outcomes import OUTCOMES, connections, told
+from flowkit.questions.health.streaks import counted
+from flowkit.questions.shared import require, seen_from
+from flowkit.schema import TIME
+from flowkit.windows import COUNT, number, windows
 
 # A record with a broken time must not make a million rows.
 _MOST = 100_000
+_NUMBERS = ("_bin", "_width", "checks", "targets")
+_COUNTED = {"checker": pl.String(), **dict.fromkeys(_NUMBERS, pl.Int64()), "failed": pl.Boolean(), "seen": pl.Float64()}
 
 
 def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
@@ -33,8 +39,8 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     Columns `checker` (its address), `time` (start of the bin), `checks` (whatever became of them), `targets` (how many
     it checked), `length_s` (of the bin, as far as there are records), `per_minute` (checks a minute of that length),
     `due` (checks at the checker's usual pace: the median of its whole windows, silent ones left out, and those in which
-    checks failed where there are others). Sorted by checker and time. Raises
-    `QuestionError` like `flowkit.target_health`.
+    checks failed where there are others). Sorted by checker and time. Raises `QuestionError` like
+    `flowkit.target_health`.
 
     >>> from datetime import UTC, datetime
     >>> at = [datetime(2026, 5, 14, 0, minute, second, tzinfo=UTC) for minute in range(4) for second in (0, 20, 40)]
@@ -43,22 +49,17 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     >>> cadence(flows).select("checker", "checks", "length_s", "due").collect().rows()[1:]
     [('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 60.0, 3.0), ('10.0.0.9', 3, 40.0, 2.0)]
     """
-    health = seen_health(flows, every, ())
-    counts = health.group_by("checker", "time", "_bin", "_width").agg(
-        checks=pl.col("checks").sum(),
-        targets=(pl.col("checks") > 0).sum().cast(pl.Int64),
-        failed=(pl.col("checks") > pl.col("answered")).any(),
-    )
-    seen = pl.defer(partial(_seen, flows, millis(every)), schema={"_bin": pl.Int64(), "seen": pl.Float64()})
-    whole = counts.join(seen, on="_bin", how="left")
+    require(flows, NEEDED)
+    whole = pl.defer(partial(_counts, flows, millis(every)), schema=_COUNTED)
     length = pl.coalesce("seen", "_width") / 1_000
+    time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
     pace = pl.col("checks") * 60 / pl.col("length_s")
     there = (pl.col("checks") > 0) & pl.col("seen").is_null()
     # A checker that waits for an answer in vain gets round to fewer.
     some = [pl.col("per_minute").filter(which).median() for which in (there & ~pl.col("failed"), there, pl.lit(True))]
     usual = pl.coalesce(some).over("checker")
     return (
-        whole.with_columns(length_s=length)
+        whole.with_columns(time=time.cast(TIME), length_s=length)
         .with_columns(per_minute=pace)
         .with_columns(due=usual * pl.col("length_s") / 60)
         .select("checker", "time", "checks", "targets", "length_s", "per_minute", "due")
@@ -66,22 +67,35 @@ def cadence(flows: pl.LazyFrame, *, every: str | None = None) -> pl.LazyFrame:
     )
 
 
-def _seen(flows: pl.LazyFrame, width: int | None) -> pl.DataFrame:
+def _counts(flows: pl.LazyFrame, width: int | None) -> pl.DataFrame:
+    """Return the checks of each checker in each bin, and how much was seen of the bins that are cut off."""
+    keys = ["interface_id", "start", "end"]
+    # Counted first, as all records of an interface and window share their times: the rest is asked of a small table.
+    spans = flows.group_by(keys).agg(number(flows).alias(COUNT)).collect(engine="streaming").lazy()
+    doubled = slow_log(spans, windows(spans).collect())
+    flows, spans = once_told(flows, doubled), once_told(spans, doubled)
+    cut = bins(spans, windows(spans).collect(), width)
+    checks = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain"])).select(NEEDED)
+    found = counted(told(connections(cut.placed(checks)).collect(engine="streaming"), cut.width))
+    n = pl.sum_horizontal(OUTCOMES)
+    checkers = flows.filter(pl.col("kind") == "health-check").select(pl.col("interface_id").unique())
+    some = checkers.collect(engine="streaming")["interface_id"].drop_nulls().to_list()
+    there = cut.placed(spans.filter(pl.col("interface_id").is_in(some)))
+    each = there.group_by("interface_id", "_bin").agg(pl.col("start").min(), pl.col("end").max())
+    return (
+        found.group_by("checker", "_bin")
+        .agg(checks=n.sum(), targets=(n > 0).sum().cast(pl.Int64), failed=(n > pl.col("answered")).any())
+        .join(_partly(each.collect(), cut.width), on="_bin", how="left")
+        .with_columns(_width=pl.lit(cut.width, pl.Int64))
+        .select(list(_COUNTED))
+    )
+
+
+def _partly(spans: pl.DataFrame, width: int) -> pl.DataFrame:
     """Return of the bins that a log's beginning or end cuts off how much was seen, in milliseconds.
 
     Each interface that logs checks has windows of its own: what was seen of a bin is the mean of theirs.
     """
-    windows = aggregation(flows).collect(engine="streaming")
-    checkers = flows.filter(pl.col("kind") == "health-check").select(pl.col("interface_id").unique())
-    some = checkers.collect(engine="streaming")["interface_id"].drop_nulls().to_list()
-    there = flows.select("interface_id", "start", "end").filter(pl.col("interface_id").is_in(some))
-    cut = bins(there, windows, width)
-    each = cut.placed(there).group_by("interface_id", "_bin").agg(pl.col("start").min(), pl.col("end").max())
-    return _partly(each.collect(engine="streaming"), cut.width)
-
-
-def _partly(spans: pl.DataFrame, width: int) -> pl.DataFrame:
-    """Return what was seen of the bins in which an interface begins or ends, the mean over the interfaces."""
     ends = spans.group_by("interface_id").agg(first=pl.col("_bin").min(), last=pl.col("_bin").max())
     if ends.is_empty():
         return pl.DataFrame(schema={"_bin": pl.Int64, "seen": pl.Float64})

@@ -83,8 +83,14 @@ def _answer(flows: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.DataFrame:
     spread = [value for name in keys for value in (pl.col(name).min(), pl.col(name).max().alias(f"_{name}"))]
     rows = (
         marked(each, sizes, n)
-        .group_by("_named", "reason", pl.when("_named").then(KEY).alias(KEY), "_source")
-        .agg(*sums(), *spread, first_seen=pl.col("start").min().cast(TIME), last_seen=pl.col("end").max().cast(TIME))
+        .group_by("_named", "reason", pl.when("_named").then(KEY).alias(KEY))
+        .agg(
+            *sums(),
+            *spread,
+            pl.col("_source").unique(),
+            first_seen=pl.col("start").min().cast(TIME),
+            last_seen=pl.col("end").max().cast(TIME),
+        )
         .collect(engine="streaming")
     )
     return _cut(rows, keys, n, sizes.group_by("reason").agg(_all=pl.len()))
@@ -93,7 +99,7 @@ def _answer(flows: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.DataFrame:
 def _cut(rows: pl.DataFrame, keys: tuple[str, ...], n: int, groups: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each of the `n` first groups, and one for each reason of all the others."""
     counts = [pl.col(*COUNTS).sum(), pl.col("first_seen").min(), pl.col("last_seen").max()]
-    sources = pl.col("_source").n_unique().cast(pl.Int64).alias("sources")
+    sources = pl.col("_source").explode().n_unique().cast(pl.Int64).alias("sources")
     ends = [*(pl.col(name).min() for name in keys), *(pl.col(f"_{name}").max() for name in keys)]
     order = rows.lazy().filter("_named").group_by(KEY, "reason").agg(pl.col("flows").sum(), *ends)
     down = [True, *(False for _ in keys), False]
@@ -125,13 +131,16 @@ def _with_reason(flows: pl.LazyFrame) -> pl.LazyFrame:
     refused = flows.filter(pl.col("action") == "REJECT").with_columns(_connection())
     near = (pl.col("_first") <= pl.col("end")) & (pl.col("_last") >= pl.col("start") - pl.duration(minutes=10))
     after = (pl.col("protocol") == _TCP) & near.fill_null(value=False)
-    known = refused.join(_accepted(flows, refused).lazy(), on=_CONNECTION, how="left")
+    # A SYN opens a connection: only what has none, or may have, is looked for among the accepted ones.
+    opened = ((pl.col("tcp_flags") & _SYN) > 0).fill_null(value=False) if "tcp_flags" in names else pl.lit(value=False)
+    asked = refused.filter((pl.col("protocol") == _TCP) & ~opened)
+    known = refused.join(_accepted(flows, asked).lazy(), on=_CONNECTION, how="left")
     return known.with_columns(reason=_reason(names, after))
 
 
-def _accepted(flows: pl.LazyFrame, refused: pl.LazyFrame) -> pl.DataFrame:
-    """Return from when to when each connection was accepted of which there is a REJECT too."""
-    numbers = refused.select(_CONNECTION).collect(engine="streaming")
+def _accepted(flows: pl.LazyFrame, asked: pl.LazyFrame) -> pl.DataFrame:
+    """Return from when to when each connection was accepted of which there is one of the REJECTs too."""
+    numbers = asked.select(_CONNECTION).collect(engine="streaming")
     return (
         flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
         .select(_connection(), "start", "end")

@@ -35,7 +35,10 @@ def _found(place: Path) -> list[Object]:
         return _objects(str(place.resolve()), place.name)
     paths = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - takes absolute patterns
     files = [path for path in map(Path, paths) if not path.is_dir()]
-    held = [o for path in files for o in _objects(str(path.resolve()), path.as_posix())]
+    # A file that two ways lead to is one file, by the shortest of its names.
+    longest_first = sorted(files, key=lambda path: (len(path.as_posix()), path), reverse=True)
+    ways = {str(path.resolve()): path.as_posix() for path in longest_first}
+    held = [o for path, name in ways.items() for o in _objects(path, name)]
     return held + [_object(str(path.resolve()), f"{path.as_posix()}/") for path in _closed(place)]
 
 
@@ -86,6 +89,7 @@ def _objects(path: str, name: str) -> list[Object]:
 
 
 def _object(path: str, name: str) -> Object:
+    name = os.fsencode(name).decode("utf-8", "replace")  # A name may be any bytes.
     try:
         facts = os.stat(path)  # noqa: PTH116
     except OSError:

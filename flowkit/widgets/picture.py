@@ -20,7 +20,7 @@ from flowkit.widgets.view import ALL, View
 
 BRUSH = "brush"
 DRAWN = "drawn"
-_WIDTH, _GAP = 860, 40
+_WIDTH, _GAP = 790, 40
 _OF_A_WHOLE = ("$schema", "autosize", "config", "datasets", "params")
 _PAIRS = ("srcaddr", "dstaddr")
 

@@ -1,7 +1,8 @@
 """flowkit asked one thing: `python asked.py WHAT FOLDER CACHE [START END]`, in the project's environment.
 
-`scan` is the question of contenders.py of the files themselves, `case` the same of a case whose records the cache
-holds, `load` the making of that case; every other WHAT is a question that the notebooks ask of it.
+`all` asks every question, each in a process of its own, and prints one table. `scan` is the question of contenders.py
+of the files themselves, `case` the same of a case whose records the cache holds, `load` the making of that case; every
+other WHAT is a question that the notebooks ask of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from measure import answer, peak, tell
+from measure import Row, answer, measured, peak, shown, tell
 
 import flowkit as fk
 
@@ -53,7 +54,10 @@ QUESTIONS: dict[str, Callable[[fk.Case], dict[str, Any]]] = {
 
 def main(what: str, folder: str, cache: str, start: str | None = None, end: str | None = None) -> None:
     """Ask, and tell what it took; the load before a question does not count."""
-    if what == "scan":
+    if what == "all":
+        rows = [Row(name, measured(sys.executable, "asked.py", name, folder, cache)) for name in QUESTIONS]
+        print(shown(f"from {Path(cache).name}", rows))
+    elif what == "scan":
         tell(lambda: per_minute(fk.scan(folder, start=start, end=end)))
     elif what == "load":
         tell(lambda: {"flows": fk.load(folder, start=start, end=end, cache=cache).facts["flows"]})

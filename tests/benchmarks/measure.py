@@ -23,6 +23,27 @@ class Measured:
     more: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Row:
+    """A line of a table; `ratio` is of CPU."""
+
+    what: str
+    took: Measured
+    ratio: float | None = None
+    note: str = ""
+
+
+def shown(title: str, rows: Sequence[Row]) -> str:
+    """Return a part of a table."""
+    head = f"{title:<36} {'CPU s':>8} {'wall s':>8} {'peak MB':>8} {'ratio':>6}"
+    lines = [
+        f"  {r.what:<34} {r.took.cpu:8.2f} {r.took.wall:8.2f} {r.took.peak:8.0f} "
+        f"{'' if r.ratio is None else f'{r.ratio:.2f}':>6}  {r.note}".rstrip()
+        for r in rows
+    ]
+    return "\n".join([head, *lines])
+
+
 def tell(ask: Callable[[], Any], **more: Any) -> None:
     """Do it, and print as JSON what it took; what it returns, a dict, is printed too."""
     cpu, wall = time.process_time(), time.perf_counter()

@@ -18,28 +18,17 @@ import sys
 import tempfile
 import venv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import altair as alt
 import polars as pl
 from asked import QUESTIONS
 from make_logs import make
-from measure import Measured, measured
+from measure import Measured, Row, measured, shown
 
 FILES_A_MILLION, RECORDS = 4, 250_000
 SPAN = ("2026-11-23 12:00", "2026-11-23 12:10")
 OTHERS = {"polars scan_csv": "bare_polars", "DuckDB": "duckdb", "chDB": "chdb"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table; `ratio` is of CPU."""
-
-    what: str
-    took: Measured
-    ratio: float | None = None
-    note: str = ""
 
 
 def reader(folder: Path) -> Path:
@@ -151,17 +140,6 @@ class Bench:
             yield millions, Row("load", self.ask("load", logs))
             for what in QUESTIONS:
                 yield millions, Row(what, self.ask(what, logs))
-
-
-def shown(title: str, rows: Sequence[Row]) -> str:
-    """Return a part of the table."""
-    head = f"{title:<36} {'CPU s':>8} {'wall s':>8} {'peak MB':>8} {'ratio':>6}"
-    lines = [
-        f"  {r.what:<34} {r.took.cpu:8.2f} {r.took.wall:8.2f} {r.took.peak:8.0f} "
-        f"{'' if r.ratio is None else f'{r.ratio:.2f}':>6}  {r.note}".rstrip()
-        for r in rows
-    ]
-    return "\n".join([head, *lines])
 
 
 def grown(rows: Sequence[tuple[int, Row]]) -> str:

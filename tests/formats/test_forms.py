@@ -139,6 +139,15 @@ def test_given_fields_take_awss_own_form(written: Writer) -> None:
     assert fk.scan(path, fields="${interface-id} ${bytes} ${log-status}").collect()["bytes"].to_list() == [164]
 
 
+def test_given_fields_that_are_corrected_give_other_flows(written: Writer, cache_folder: Path) -> None:
+    """The bytes of the object are the same, and what the cache holds of it is not what is asked for now."""
+    path = written("a.log", "10.0.0.1 10.0.0.2 164 1795449900 1795449930 OK")
+    rest = "bytes start end log-status"
+    for names, source in (("dstaddr srcaddr", "10.0.0.2"), ("srcaddr dstaddr", "10.0.0.1")):
+        case = fk.load(path, cache=cache_folder, fields=f"{names} {rest}")
+        assert case.flows.select("srcaddr").collect().item() == source
+
+
 def test_a_damaged_archive_and_its_neighbours(written: Writer) -> None:
     """What cannot be opened is named; what lies beside it is read."""
     written("b.log", FLOW)

@@ -28,7 +28,7 @@ class Lines:
     def line(self, message: str) -> str:
         """Return an event as one line."""
         text = message if message.isprintable() else " ".join(message.split())
-        if text[:1].isalpha() and is_header(text.split()):
+        if not text[:1].isdigit() and is_header(text.split()):
             text = f"- {text}"
         return f"{text if len(self.formats) == 1 else self._aligned(text)}\n"
 
