@@ -92,7 +92,7 @@ def reduce_flows(flows: pl.LazyFrame, known: Knowledge, windows: pl.DataFrame | 
     tcp = _tcp(flows)
     # One after the other: collected together, the records that one of them is late to take pile up in memory.
     told = _told(tcp.collect_schema().names())
-    lengths, repeats = _collect(of_records(tcp, told)), _repeats(tcp)
+    lengths, repeats = _collect(of_records(tcp, told)), _repeats(flows)
     doubled = doubled_of(lengths) if repeats else ()
     if doubled:
         tcp = apart(tcp, doubled)
@@ -128,13 +128,13 @@ def apart(flows: pl.LazyFrame, doubled: Sequence[str]) -> pl.LazyFrame:
     return flows.with_columns(interface_id=pl.when(slow).then(other).otherwise(pl.col("interface_id").cast(pl.String)))
 
 
-def _repeats(tcp: pl.LazyFrame) -> bool:
+def _repeats(flows: pl.LazyFrame) -> bool:
     """Return whether records are there twice, judging by one connection in `SAMPLED`.
 
     Those of a connection follow each other in time; copies, and what another flow log tells of it, lie over each other.
     """
-    # Clients take even ports, or any.
-    some = tcp.filter((pl.col("srcport") + pl.col("dstport")) // 2 % SAMPLED == 0)
+    # Clients take even ports, or any: the lowest bit is left out.
+    some = completed(flows).filter(pl.col("srcport").xor(pl.col("dstport")).and_(2 * SAMPLED - 2) == 0)
     start, end = map(_seconds, ("start", "end"))
     tuples = number(name("interface_id"), name("srcaddr"), name("dstaddr"), "srcport", "dstport")
     each = some.select(connection=tuples, start=start, end=end, long=end - start).group_by("connection")
