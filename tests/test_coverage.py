@@ -68,6 +68,18 @@ def test_loss_outweighs_flows_and_flows_outweigh_silence() -> None:
     assert states(frame, 3) == ["NODATA", "OK", "SKIPDATA"]
 
 
+def test_a_bin_wider_than_a_window_hides_neither_silence_nor_loss() -> None:
+    """A day of one-minute windows in bins of four minutes: three windows are silent from 16:40 on, one has loss."""
+    gone, lost = {1000, 1001, 1002}, {100}
+    rows = [("eni-1", m, m + 0.95, "SKIPDATA" if m in lost else "OK") for m in range(1440) if m not in gone]
+    table = coverage(records(*rows), NOON, at(1440)).collect()
+    assert table["state"].value_counts(sort=True).rows() == [("OK", 358), ("SKIPDATA", 1), ("no record", 1)]
+    assert table.filter(state="no record").select("time", "records", "silent", "silent_from").row(0) == (
+        at(1000), 1, 3, at(1000),
+    )  # fmt: skip
+    assert table["silent"].sum() == 3
+
+
 def test_what_another_interface_has_does_not_cover_this_one() -> None:
     frame = records(("eni-1", 0, 0.9, "OK"), *(("eni-2", m, m + 0.9, "OK") for m in range(3)))
     assert states(frame, 3) == ["OK", "no record", "no record"]

@@ -157,7 +157,8 @@ class Case:
         """Return what the logs hold of each interface in each bin, a minute wide or wider: see the columns below.
 
         `interface_id`, `time` (bin start), `state` ("OK", "NODATA", "SKIPDATA", "no record", "not yet delivered"),
-        `records` (how many touch the bin), `window_s` (the interface's capture window in seconds, read off the data).
+        `records` (how many touch the bin), `window_s` (the interface's capture window in seconds, read off the data),
+        `silent` (how many of the bin's windows have no record though it is due), `silent_from` (when the first begins).
         """
         return coverage(self.spans, self.start, self.end, every, until=self.until, late=self.delay, known=self.windows)
 
@@ -165,7 +166,8 @@ class Case:
         if isinstance(moment, datetime):
             return moment
         raise SourceError(
-            f"{self.source} has no record with a time in this span, so its {name} is unknown: give {name}="
+            f"{self.source} has no record with a time in this span, so its {name} is unknown: give {name}=. "
+            f"What was read: {show.read(self.ledger)}: see case.ledger"
         )
 
     def __repr__(self) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flowkit.case import show
+from flowkit.case.coverage import silence
 from flowkit.errors import SourceError
-from flowkit.times import clock
+from flowkit.times import Clock, clock
 from flowkit.wording import in_shell, many, printable
 
 if TYPE_CHECKING:
@@ -89,15 +91,20 @@ def _coverage(case: Case) -> str:
         (printable(case.names.label(eni or "-")), window, _strip(states)) for eni, window, states in strips.iter_rows()
     ]
     wide = max(24, *(len(label) for label, *_ in rows))
-    told = [(label, f"{window} s" if window else "", strip) for label, window, strip in rows]
-    shown = [f"  {label:<{wide}} {window:>6} |{strip}|" for label, window, strip in told]
+    shown = [f"  {label:<{wide}} {f'{window} s' if window else '':>6} |{strip}|" for label, window, strip in rows]
     minutes = (bins[1] - bins[0]).total_seconds() / 60 * step if len(bins) > 1 else 1
     key = ", ".join(f"'{mark}' {state}" for state, mark in MARKS.items())
     at = clock(case.tz, bins[0], bins[-1])
     head = f"coverage from {at.show(bins[0])} {at.label}, {minutes:g} min a mark: {key}"
     if any(window for _, window, _ in rows):
         head += "; in seconds: how long an interface's capture windows are, where the records tell"
-    return "\n".join([head, *shown])
+    told = silence(table, bins[1] - bins[0] if len(bins) > 1 else timedelta(minutes=1))
+    return "\n".join([head, *shown, *([_silence(*told, at)] if told else [])])
+
+
+def _silence(windows: int, seconds: int, interfaces: int, first: datetime, at: Clock) -> str:
+    what = f"{many(windows, 'window')} without a record on {many(interfaces, 'interface')}"
+    return f"  {what}, {seconds / 60:,.10g} min in all: the first at {at.show(first)}"
 
 
 def shelves(found: Sequence[Shelf], home: Path) -> str:

@@ -25,7 +25,7 @@ _MEANING = {
     "OK": "flows were recorded",
     "NODATA": "AWS says: no traffic",
     "SKIPDATA": "AWS left records out: data are missing",
-    "no record": "nothing, not even NODATA: a gap in the logs",
+    "no record": "windows without anything, not even NODATA: a gap in the logs",
     "not yet delivered": "too fresh: records may still come",
 }
 _TIPS = {"eni": "interface", "series": "state", "meaning": "meaning", "when": "time", "records": "records"}

@@ -10,7 +10,7 @@ from datetime import timedelta
 import polars as pl
 
 from flowkit.case import Case
-from flowkit.case.coverage import width
+from flowkit.case.coverage import silence, width
 from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import each_bin, lasting, seen_health
 from flowkit.questions.rejected import rejected
@@ -155,12 +155,7 @@ def _missing(case: Case, gaps: pl.DataFrame | None) -> Iterator[str]:
     for sentence in (*outside(case), *unseen(case), *warnings(case.ledger), *copies(case)):
         yield f"{sentence}."
     if gaps is not None:
-        minutes = width(case.start, case.end) // timedelta(minutes=1)
-        silent = gaps.filter(pl.col("state").is_in(list(_SILENCE)))
-        lost = silent.group_by("state").agg(pl.len(), pl.col("interface_id").n_unique()).sort("state")
-        for state, bins, interfaces in lost.iter_rows():
-            place = f"{_count(bins * minutes, 'minute')} in all on {_count(interfaces, 'interface')}"
-            yield f"{_SILENCE[state]} for {place}."
+        yield from _silent(case, gaps)
     if balancer := case.context:
         late = [log.created for log in balancer.flow_logs if log.covers and log.created]
         if late and min(late) > case.start:
@@ -173,8 +168,22 @@ def _missing(case: Case, gaps: pl.DataFrame | None) -> Iterator[str]:
     )
 
 
+def _silent(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
+    step = width(case.start, case.end)
+    if found := silence(gaps, step):
+        windows, seconds, interfaces, first = found
+        place = f"{_count(windows, 'capture window')} ({seconds / 60:,.10g} min in all)"
+        yield (
+            f"There is no record at all, neither a flow nor NODATA, in {place} on {_count(interfaces, 'interface')}, "
+            f"the first at {_time(first, case)}."
+        )
+    lost = gaps.filter(pl.col("state").is_in(list(_SILENCE)))
+    for state, n, some in lost.group_by("state").agg(pl.len(), pl.n_unique("interface_id")).sort("state").iter_rows():
+        minutes = n * (step // timedelta(minutes=1))
+        yield f"{_SILENCE[state]} for {_count(minutes, 'minute')} in all on {_count(some, 'interface')}."
+
+
 _SILENCE = {
-    "no record": "There is no record at all, neither a flow nor NODATA,",
     "SKIPDATA": "AWS left records out",
     "not yet delivered": "Records may still be on their way",
 }
