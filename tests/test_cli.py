@@ -100,8 +100,11 @@ def test_a_span_that_holds_nothing_says_when_the_records_are(
     path = str(written("b.log", "srcaddr bytes", "10.0.0.1 164"))
     assert main(["check", path, "--cache", str(cache_folder)]) == 0
     words = capsys.readouterr().out
-    assert "no coverage: " in words
-    assert "no record with a time in this span, so its start is unknown: give --start" in words
+    assert "no coverage: no record has a time in this span; give --start" in words
+    with pytest.raises(
+        fk.FlowkitError, match=r"so its start is unknown: give start=. What was read: 1 object, 2 lines"
+    ):
+        fk.load(path, cache=False).start
 
 
 def test_a_report_goes_to_stdout_and_a_new_folder_is_told_of(tmp_path: Path, cache_folder: Path) -> None:

@@ -72,8 +72,8 @@ def _coverage(case: Case) -> str:
     """Return a strip of marks an interface, several bins to a mark where they would not fit on a line."""
     try:
         table = case.coverage().collect()
-    except SourceError as error:
-        return in_shell(f"no coverage: {error}")
+    except SourceError:
+        return in_shell("no coverage: no record has a time in this span; give start= and end= to see one all the same")
     if table.is_empty():
         return ""
     bins = table["time"].unique().sort()
