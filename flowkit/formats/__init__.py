@@ -26,7 +26,7 @@ from flowkit.formats.form import Format
 from flowkit.formats.parquet import read_parquet, read_parquet_pieces
 from flowkit.formats.pieces import seems_cut
 from flowkit.formats.spotty import read_spotty
-from flowkit.formats.text import Dirty, read_clean
+from flowkit.formats.text import Dirty, is_small, read_clean, read_small
 from flowkit.formats.zipped import Member, is_member, members, spoken
 
 __all__ = [
@@ -68,6 +68,13 @@ def _careful(path: str, form: Format, wanted: Wanted, *, whole: bool) -> Iterato
     yield from (read_spotty(path, form, wanted) if whole else None) or read_careful(path, form, wanted)
 
 
+def _clean(paths: Sequence[str], form: Format, wanted: Wanted) -> list[Batch]:
+    """Return the records of clean files; raises `Dirty` where one of them is not clean."""
+    small = [path for path in paths if is_small(path)] if len(paths) > 1 else []
+    large = [path for path in paths if not is_small(path)] if small else paths
+    return [read(some, form, wanted) for read, some in ((read_small, small), (read_clean, large)) if some]
+
+
 def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield the records of objects of one format: all at once where they are clean, else object by object."""
     if form.kind == "parquet":
@@ -76,12 +83,15 @@ def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Bat
     whole = [path for path in paths if form.kind == "text" and not is_member(path) and not seems_cut(path)]
     clean = [] if form.careful else whole
     try:
-        if clean:
-            yield read_clean(clean, form, wanted)
+        yield from _clean(clean, form, wanted)
     except Dirty as why:
-        for path in clean:
-            one = len(clean) == 1
-            yield from _careful(path, form, wanted, whole=not why.broken) if one else _batches([path], form, wanted)
+        half = len(clean) // 2
+        if half:
+            yield from _batches(clean[:half], form, wanted)
+            yield from _batches(clean[half:], form, wanted)
+        else:
+            yield from _careful(clean[0], form, wanted, whole=not why.broken)
+    done, fit = set(clean), set(whole)
     for path in paths:
-        if path not in clean:
-            yield from _careful(path, form, wanted, whole=path in whole)
+        if path not in done:
+            yield from _careful(path, form, wanted, whole=path in fit)

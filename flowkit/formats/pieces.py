@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 
 from flowkit.errors import FormatError, SourceError
 from flowkit.formats import zipped
@@ -144,8 +145,11 @@ def seems_cut(path: str) -> bool:
     A whole file seldom seems cut, where its text is very repetitive; a cut one seldom seems whole, by chance.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - asked of thousands of objects
-            if file.read(2) != GZIP or (size := file.seek(0, os.SEEK_END)) < PIECE // 4:
+        size = os.path.getsize(path)  # noqa: PTH202 - asked of thousands of objects
+        if size < PIECE // 4:
+            return False
+        with Path(path).open("rb") as file:
+            if file.read(2) != GZIP:
                 return False
             file.seek(-4, os.SEEK_END)
             return int.from_bytes(file.read(4), "little") > 100 * size

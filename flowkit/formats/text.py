@@ -6,10 +6,13 @@ A file is clean when every line holds as many words as the format has fields, ev
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Container, Sequence
+import zlib
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -22,11 +25,18 @@ from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _STATUS = "_status"
 _MORE = "_more"
+_SMALL = 16 << 10
+"""Bytes of a file up to which polars takes longer to open it than to read it."""
+
+_MOST = 128 << 20
+"""Bytes of text of small files put together."""
+
 STUMBLES = (
     pl.exceptions.ComputeError,
     pl.exceptions.SchemaError,
     pl.exceptions.InvalidOperationError,
     pl.exceptions.NoDataError,
+    pl.exceptions.ShapeError,
     OSError,
 )
 
@@ -44,7 +54,51 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of clean files, all in one go; raises `Dirty` where a line is not clean."""
     if field_of(form.names[-1]).raw != pl.String and not all(map(ends_with_a_line, paths)):
         raise Dirty
-    frame = _judged(_scan(paths, form), form).with_columns(_values(form, wanted.reads))
+    lines = _scan(list(paths), form, "object" if "object" in wanted.reads else None)
+    return _read(lines, paths, form, wanted)
+
+
+def read_small(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
+    """Return the same of many small files, whose text is put together first: polars takes its time over each file."""
+    if field_of(form.names[-1]).raw != pl.String and not all(map(ends_with_a_line, paths)):
+        raise Dirty
+    try:
+        texts = list(_records(paths, form))
+    except (OSError, EOFError, zlib.error) as why:
+        raise Dirty from why
+    lines = _scan(BytesIO(b"".join(texts)), replace(form, header=False), None)
+    if "object" in wanted.reads:
+        each = pl.Series(list(paths)).repeat_by(pl.Series([text.count(b"\n") for text in texts]))
+        lines = lines.with_columns(each.explode(empty_as_null=False).alias("object"))
+    return _read(lines, paths, form, wanted)
+
+
+def is_small(path: str) -> bool:
+    """Return whether to unpack a file here costs less than what polars needs to open one."""
+    try:
+        return os.path.getsize(path) <= _SMALL  # noqa: PTH202 - asked of thousands of objects
+    except OSError:
+        return False
+
+
+def _records(paths: Sequence[str], form: Format) -> Iterator[bytes]:
+    """Yield the text of files without their headers, in whole lines; raises `Dirty` where it gets too much to hold."""
+    total = 0
+    for path in paths:
+        with open(path, "rb") as file:  # noqa: PTH123 - asked of thousands of objects
+            raw = file.read()
+        text = gzip.decompress(raw) if raw[:2] == GZIP else raw
+        total += len(text)
+        if total > _MOST:
+            raise Dirty
+        if form.header:
+            text = text.partition(b"\n")[2]
+        yield text if not text or text.endswith(b"\n") else text + b"\n"
+
+
+def _read(lines: pl.LazyFrame, paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
+    """Return the records of lines as `_scan` has them."""
+    frame = _judged(lines, form).with_columns(_values(form, wanted.reads))
     held = [*form.columns, "log_status", "object"]
     # What is no flow is rare: it is taken out afterwards, so that clean rows need not be copied.
     odd = pl.col(_STATUS).is_null() | pl.col(_MORE).is_not_null()
@@ -73,7 +127,7 @@ def ends_with_a_line(path: str) -> bool:
         return file.read(1) == b"\n"
 
 
-def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
+def _scan(source: list[str] | BytesIO, form: Format, object_column: str | None) -> pl.LazyFrame:
     lead: Types = dict.fromkeys((f"_lead{i}" for i in range(form.lead)), pl.String)
     schema = {**lead, **{field_of(name).column: parsed(field_of(name), form) for name in form.names}}
     # The last word stays as it is: a `-` there is a value, nothing at all is a line cut short.
@@ -85,7 +139,7 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
     # Where not all columns are read, polars does not stumble at a word too many; a bit is the least to hold its place.
     schema[_MORE] = pl.Boolean
     return pl.scan_csv(
-        list(paths),
+        source,
         separator=" ",
         quote_char=None,
         has_header=False,
@@ -96,7 +150,7 @@ def _scan(paths: Sequence[str], form: Format) -> pl.LazyFrame:
         missing_columns="insert",
         extra_columns="raise",
         glob=False,
-        include_file_paths="object",
+        include_file_paths=object_column,
     )
 
 

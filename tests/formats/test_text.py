@@ -11,12 +11,14 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from reading import read_one, reasons
 from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
 
 import flowkit as fk
 from flowkit.errors import FormatError
-from flowkit.formats import detect
+from flowkit.formats import Wanted, detect, read
+from flowkit.schema import columns
 
 
 def test_a_header_names_the_fields_in_any_order(written: Writer) -> None:
@@ -175,3 +177,19 @@ def test_every_line_is_accounted_for(
 def test_a_line_of_nothing_but_a_byte_order_mark_is_counted(written: Writer) -> None:
     batch = read_one(written("a.log", data=b"srcaddr dstaddr\n\xef\xbb\xbf"))
     assert (sum(batch.headers.values()), sum(batch.blanks.values()) + batch.quarantine.height) == (1, 1)
+
+
+@pytest.mark.parametrize("odd", [(), (FLOW[:40],), (HEADER, "", f"ERROR x {FLOW}")], ids=["clean", "cut", "mended"])
+def test_many_small_files_are_read_as_each_by_itself(written: Writer, odd: tuple[str, ...]) -> None:
+    """One has no record, one no last line end, one odd lines, one is larger: each keeps its own."""
+    paths = [str(written(f"{i}.log.gz", HEADER, *[FLOW] * i, NODATA)) for i in range(6)]
+    paths += [str(written("none.log.gz", HEADER)), str(written("open.log", data=f"{HEADER}\n{FLOW}".encode()))]
+    paths += [str(written("large.log", HEADER, *[FLOW] * 200)), str(written("odd.log", HEADER, FLOW, *odd, FLOW))]
+    form = detect(paths[0])
+    wanted = Wanted({**columns(form.names), "object": pl.String})
+    together, apart = read(paths, form, wanted), [read([path], form, wanted) for path in paths]
+    for of in (lambda b: b.frame, lambda b: b.quarantine):
+        assert_frame_equal(of(together), pl.concat(map(of, apart)), check_row_order=False)
+    for account in ("headers", "blanks"):
+        counts = [getattr(batch, account).items() for batch in apart]
+        assert {k: n for k, n in getattr(together, account).items() if n} == {k: n for c in counts for k, n in c if n}
