@@ -65,6 +65,12 @@ def test_what_the_logs_cannot_show_is_said(sentences: list[str]) -> None:
     assert sentences[-1].startswith("Flow logs cannot show payload")
 
 
+def test_rejects_without_a_time_are_told_without_one(written: Writer) -> None:
+    path = written("a.log", "srcaddr dstaddr action log-status", "10.0.0.1 10.0.0.2 REJECT OK")
+    case = fk.load(path, start="2026-11-23", end="2026-11-24", cache=False)
+    assert "1 flow was rejected, from 10.0.0.1, at times that the records do not tell" in repr(fk.findings(case))
+
+
 def test_loss_and_silence_are_findings(written: Writer, cache_folder: Path) -> None:
     case = fk.load(written("a.log", FLOW, SKIPDATA, "2 torn"), cache=cache_folder)
     words = repr(fk.findings(case))

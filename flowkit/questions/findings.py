@@ -106,16 +106,16 @@ def _rejects(case: Case, counts: dict[str, int]) -> Iterator[str]:
     if not (total := counts["rejected"]):
         yield "Nothing was rejected."
         return
-    who, since, until, flows, reason = _most_rejected(case)
+    who, when, flows, reason = _most_rejected(case)
     many = "was" if total == 1 else "were"
     if flows == total:
         share = f"{'' if total == 1 else 'all '}from"
     else:
         share = f"most of them ({flows:,}) from" if 2 * flows > total else f"the most from one source ({flows:,}) from"
-    yield f"{_count(total, 'flow')} {many} rejected, {share} {who}, {since} to {until} ({reason})."
+    yield f"{_count(total, 'flow')} {many} rejected, {share} {who}, {when} ({reason})."
 
 
-def _most_rejected(case: Case) -> tuple[str, str, str, int, str]:
+def _most_rejected(case: Case) -> tuple[str, str, int, str]:
     """Return of whom the most was rejected, in words: only its own records are looked at for the reason."""
     sources = case.flows.filter(pl.col("action") == "REJECT").group_by("srcaddr").len()
     address = sources.sort("len", "srcaddr", descending=[True, False]).head(1).collect(engine="streaming").item(0, 0)
@@ -126,7 +126,8 @@ def _most_rejected(case: Case) -> tuple[str, str, str, int, str]:
     table = rejected(own, by="srcaddr", n=20).filter(pl.col("srcaddr") == (address or "-")).collect()
     first, last = table.select(pl.col("first_seen").min(), pl.col("last_seen").max()).row(0)
     who = case.names.label(address or "-", first, last)
-    return who, _time(first, case), _time(last, case), int(table["flows"].sum()), table["reason"][0]
+    when = f"{_time(first, case)} to {_time(last, case)}" if first and last else "at times that the records do not tell"
+    return who, when, int(table["flows"].sum()), table["reason"][0]
 
 
 def _checks(case: Case, counts: dict[str, int]) -> Iterator[str]:

@@ -76,7 +76,16 @@ def test_a_mistake_is_one_line_and_status_2(account: Account, capsys: Words) -> 
 
 def test_alarm_prints_a_template_and_asks_only(account: Account, capsys: Words) -> None:
     assert main(["alarm", "orders", "--threshold", "7"]) == 0
-    assert json.loads(capsys.readouterr().out)["Resources"]["RejectAlarm"]["Properties"]["Threshold"] == 7
+    said = capsys.readouterr()
+    assert json.loads(said.out)["Resources"]["RejectAlarm"]["Properties"]["Threshold"] == 7
+    assert said.err == "flowkit: without --topic the alarm tells nobody: it only shows in CloudWatch\n"
+    assert main(["alarm", "orders", "--threshold", "0", "--topic", "oncall"]) == 2
+    assert capsys.readouterr().err.startswith("flowkit: 'oncall' is no SNS topic: give its ARN, as arn:aws:sns:")
+    topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
+    assert main(["alarm", "orders", "--threshold", "0", "--topic", topic]) == 0
+    said = capsys.readouterr()
+    assert "Any rejected flow record in 5 minutes at orders." in said.out
+    assert said.err == ""
     assert all(call.startswith("Describe") for call in account.server.calls)
 
 
