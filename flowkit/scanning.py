@@ -218,6 +218,10 @@ def scan(
     `end` are UTC times. Filters and column choices reach the reader. Records count as inside [`start`, `end`) when they
     overlap it.
 
+    Only what is asked for is read, and checked: of every line of text the number of words and the log status, and the
+    values of the columns that the question needs. A line whose only fault stands in another column counts as a flow
+    here, and is malformed in a scan of that column, and for `load`, which reads every column.
+
     Parameters
     ----------
     source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,20 +49,45 @@ def sound(part: Part, known: dict[Path, bool]) -> bool:
     return known[part.path]
 
 
-def read_run(place: Path, run: list[Object], form: Format) -> tuple[list[Read], list[tuple[Object, str]]]:
-    """Read and store some objects; where one of them breaks the run, each is read by itself."""
-    wanted = Wanted({**columns([*form.names, "log-status"]), "object": pl.String}, open=not huge(run, form))
+class _Wider(Exception):  # noqa: N818 - not an error: the sign to read again, with more columns
+    """A huge object has columns that its first header does not name."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__()
+        self.columns = columns
+
+
+def read_run(
+    place: Path, run: list[Object], form: Format, more: Sequence[str] = ()
+) -> tuple[list[Read], list[tuple[Object, str]]]:
+    """Read and store some objects; where one of them breaks the run, each is read by itself.
+
+    `more` are fields that are in them besides those of the format.
+    """
+    whole = not huge(run, form)
+    wanted = Wanted({**columns([*form.names, *more, "log-status"]), "object": pl.String}, open=whole)
     try:
         made: Iterable[Batch] = batches(run, form, wanted)
-        more: list[str] = []
-        if wanted.open:
+        if whole:
             made = list(made)
             # Under a second header inside a file there may be fields that its first one did not name.
             more = [canonical(c) for b in made for c in b.frame.columns if c not in wanted.types]
-        part = store.store(place, run, form, more, made)
+        part = store.store(place, run, form, more, made if whole or more else _wide_enough(made))
+    except _Wider as seen:
+        return read_run(place, run, form, [canonical(c) for c in seen.columns])
     except FormatError as error:
         if len(run) == 1:
             return [], [(run[0], str(error))]
         apart = [read_run(place, [o], form) for o in run]
         return [r for made, _ in apart for r in made], [b for _, broken in apart for b in broken]
     return [Read(part, dict(enumerate(run)))], []
+
+
+def _wide_enough(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the batches; raises `_Wider` at the end where columns were left out, so that nothing is kept."""
+    left: dict[str, None] = {}
+    for batch in batches:
+        left |= dict.fromkeys(batch.left_out)
+        yield batch
+    if left:
+        raise _Wider(list(left))

@@ -59,12 +59,15 @@ class Batch:
     blanks: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=QUARANTINE.to_frame)
+    left_out: tuple[str, ...] = ()
+    """Columns that turned up on the way and are not among those wanted."""
 
     @classmethod
     def join(cls, batches: Sequence[Batch]) -> Batch:
         """Return several batches as one."""
         whole = cls(pl.concat([b.frame for b in batches], how="diagonal"))
         whole.quarantine = pl.concat([b.quarantine for b in batches])
+        whole.left_out = tuple(dict.fromkeys(column for b in batches for column in b.left_out))
         for b in batches:
             for path, number in b.headers.items():
                 whole.headers[path] = whole.headers.get(path, 0) + number

@@ -89,6 +89,7 @@ class Reader:
         batch = Batch(self._wanted(pl.LazyFrame(schema=self._held(self.form)), self.form))
         words = "; ".join(filter(None, [notes.get(self.path), *self.notes()]))
         batch.notes = {self.path: words} if words else {}
+        batch.left_out = tuple(self.left_out)
         return batch
 
     def batch(self, good: Sequence[pl.DataFrame], odd: Odd) -> Batch:

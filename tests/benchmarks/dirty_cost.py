@@ -42,15 +42,23 @@ def dirt(lines: list[str]) -> dict[str, bytes]:
         "1 % glued to other text": [HEADER, *every(lines, 100, lambda line: f"ERROR x {line}")],
         "10 % cut lines": [HEADER, *every(lines, 10, lambda line: line[:40])],
         "half of the lines cut": [HEADER, *every(lines, 2, lambda line: line[:40])],
+        "half of the lines cut late": [HEADER, *every(lines, 2, lambda line: line[:-14])],
+        "10 % glued to other text": [HEADER, *every(lines, 10, lambda line: f"ERROR x {line}")],
+        "each glued to other text": [HEADER, *every(lines, 1, lambda line: f"ERROR x {line}")],
         "header every 1,000 lines": [HEADER, *every(lines, 1000, lambda line: f"{HEADER}\n{line}")],
         "a blank line after each": [HEADER, *every(lines, 1, lambda line: f"{line}\n")],
         "CRLF": [HEADER, *every(lines, 1, lambda line: f"{line}\r")],
         "double spaces": [HEADER, *every(lines, 1, lambda line: line.replace(" ", "  "))],
+        "padded to columns": [HEADER, *every(lines, 1, lambda line: " ".join(w.ljust(16) for w in line.split()))],
         "tabs": [HEADER, *every(lines, 1, lambda line: line.replace(" ", "\t"))],
         "ports as floats": [HEADER, *every(lines, 1, lambda line: line.replace(" 6 ", ".0 6 ", 1))],
     }
     made = {name: gzip.compress("\n".join([*text, ""]).encode(), 6, mtime=0) for name, text in texts.items()}
-    return made | {"cut gzip": made["clean"][: -(len(made["clean"]) // 50)]}
+    middle = len(made["clean"]) // 2
+    whole = gzip.decompress(made["clean"])
+    at = whole.index(b"eni-", len(whole) // 2)
+    cut = {"cut gzip": made["clean"][: -(len(made["clean"]) // 50)], "gzip cut in the middle": made["clean"][:middle]}
+    return made | cut | {"a byte that is no text": gzip.compress(whole[:at] + b"\xff" + whole[at + 1 :], 6, mtime=0)}
 
 
 def forms(lines: list[str]) -> dict[str, bytes]:

@@ -129,15 +129,21 @@ class Bench:
         yield Row("polars scan_csv", bare, 1.0)
         scan = middle([self.ask("scan", small) for _ in range(self.runs)])
         yield Row("fk.scan", scan, scan.cpu / bare.cpu, "at most 1")
-        shutil.rmtree(self.folder / "cache-small", ignore_errors=True)
-        load = self.ask("load", small)
-        yield Row("fk.load (writes, splits, labels)", load, load.cpu / bare.cpu)
+        few = self.folder / "few"
+        make(few, 2, RECORDS)
+        loads = [self._load(small), self._load(few)]
+        yield Row("fk.load (writes, splits, labels)", loads[0], loads[0].cpu / bare.cpu)
+        much = f"as many records in 2 objects; the small ones take {loads[0].cpu / loads[1].cpu:.2f} times as much"
+        yield Row("fk.load", loads[1], loads[1].cpu / bare.cpu, much)
+
+    def _load(self, logs: Path) -> Measured:
+        shutil.rmtree(self.folder / f"cache-{logs.name}", ignore_errors=True)
+        return self.ask("load", logs)
 
     def growth(self, sizes: dict[int, Path]) -> Iterator[tuple[int, Row]]:
         """Yield the load and every question at each size."""
         for millions, logs in sizes.items():
-            shutil.rmtree(self.folder / f"cache-{logs.name}", ignore_errors=True)
-            yield millions, Row("load", self.ask("load", logs))
+            yield millions, Row("load", self._load(logs))
             for what in QUESTIONS:
                 yield millions, Row(what, self.ask(what, logs))
 

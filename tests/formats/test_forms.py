@@ -182,3 +182,13 @@ def test_a_word_too_many_is_seen_whatever_columns_are_asked_for(written: Writer,
     path = written("a.log", f"{lead}{FLOW}", f"{lead}{FLOW} more")
     assert counted(read_one(path)) == {"flows": 1, "malformed": 1}
     assert fk.scan(path).select("bytes").collect().height == 1
+
+
+def test_a_huge_file_keeps_the_columns_of_a_second_header(written: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read in pieces, and what a header further down names is not known before."""
+    path = written("a.log", HEADER, FLOW, "interface-id flow-direction log-status", "eni-1 ingress OK")
+    monkeypatch.setattr("flowkit.formats.HUGE", 100)
+    case = fk.load(path, cache=False)
+    flows = case.flows.sort("bytes", nulls_last=True).select("bytes", "flow_direction").collect()
+    assert flows.rows() == [(164, None), (None, "ingress")]
+    assert case.ledger.select("flows", "header", "malformed", "note").row(0) == (2, 2, 0, "")

@@ -193,3 +193,11 @@ def test_many_small_files_are_read_as_each_by_itself(written: Writer, odd: tuple
     for account in ("headers", "blanks"):
         counts = [getattr(batch, account).items() for batch in apart]
         assert {k: n for k, n in getattr(together, account).items() if n} == {k: n for c in counts for k, n in c if n}
+
+
+@pytest.mark.filterwarnings("ignore:.*flowkit.load accounts")
+def test_a_scan_checks_the_columns_it_reads_and_load_all(written: Writer) -> None:
+    path = written("a.log", HEADER, FLOW, FLOW.replace(" 164 ", " many "))
+    flows = fk.scan(path)
+    assert (flows.select("action").collect().height, flows.select("bytes").collect().height) == (2, 1)
+    assert fk.load(path, cache=False).ledger["malformed"].to_list() == [1]
