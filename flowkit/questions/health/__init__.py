@@ -12,7 +12,7 @@ from flowkit.questions.health.holes import holes
 from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, told
 from flowkit.questions.health.service import SERVICE, served
 from flowkit.questions.health.states import runs, states
-from flowkit.questions.health.streaks import COUNTED, TIMES, counted
+from flowkit.questions.health.streaks import COUNTED, LATEST, TIMES, counted
 from flowkit.questions.health.tally import tallied
 from flowkit.questions.shared import option, require, seen_from
 from flowkit.schema import TIME
@@ -133,8 +133,8 @@ def lasting(health: pl.LazyFrame, by: str) -> pl.LazyFrame:
     keys = PAIR if by == "checker" else ["target"]
     whole = health.group_by(*keys, "time").agg(
         *(pl.col(name).sum() for name in (*OUTCOMES, "checks")),
-        *(pl.col(name).max() for name in ("service", "service_failed", "closed")),
-        pl.col(*TIMES[:-1]).min(),
+        *(pl.col(name).max() for name in ("service", "service_failed", *LATEST)),
+        *(pl.col(name).min() for name in TIMES if name not in LATEST),
         hole=pl.col("hole").all(),
     )
     return tallied(runs(states(whole, keys), keys), health, whole, keys)

@@ -57,7 +57,7 @@ def _share(before: str = "") -> pl.Expr:
 
 
 def runs(table: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
-    """Return `state`, `start` and `end` of the lasting runs of a state of what the keys name."""
+    """Return `_run` (its number), `state`, `start` and `end` of the lasting runs of a state of what the keys name."""
 
     def over(expr: pl.Expr) -> pl.Expr:
         return expr.over(keys, order_by="time")
@@ -79,17 +79,24 @@ def runs(table: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     )
     found = found.with_columns(pl.col("start").cum_max().over(keys, order_by="_run"))
     end = pl.col("start").shift(-1).over(keys, order_by="_run").fill_null(pl.col("closed"))
-    return found.with_columns(end=end).sort(*keys, "_run").select(*keys, "state", "start", "end")
+    return found.with_columns(end=end).sort(*keys, "_run").select(*keys, "_run", "state", "start", "end")
 
 
 def _within(before: str = "") -> pl.Expr:
-    """Return when in a mixed bin the state began: its first check's own time, or by the share of the others."""
+    """Return when in a mixed bin the state began: its first check's own time, or by the share of the others.
+
+    What still met the state before comes before it.
+    """
     opened, closed = pl.col(f"{before}opened"), pl.col(f"{before}closed")
-    first = pl.coalesce(
-        pl.when(pl.col("state") == word).then(pl.col(f"{before}first_{column}")) for word, column in _STATE_OF.items()
+    first, last = (
+        pl.coalesce(
+            pl.when(pl.col(state) == word).then(pl.col(f"{before}{which}_{o}")) for word, o in _STATE_OF.items()
+        )
+        for which, state in (("first", "state"), ("last", "_state"))
     )
     # Where all records of a window share its start, no check has a time of its own.
-    return pl.when(first > opened).then(first).otherwise(closed - (closed - opened) * _share(before))
+    shared = closed - (closed - opened) * _share(before)
+    return pl.when(first > opened).then(pl.max_horizontal(first, last + pl.duration(milliseconds=1))).otherwise(shared)
 
 
 def _began() -> pl.Expr:
@@ -104,5 +111,6 @@ def _began() -> pl.Expr:
     # Slow checks come in no order among the others: only one with a time of its own says when they began.
     slow = pl.when(pl.col("first_slow") > opened).then("first_slow").otherwise(opened)
     moment = pl.when(pl.col("_state") == "slow").then(opened).otherwise(moment)
+    moment = pl.when(pl.col("_state").is_null()).then(opened).otherwise(moment)
     moment = pl.when(silent).then(pl.col("_closed")).when(pl.col("state") == "slow").then(slow).otherwise(moment)
     return moment.fill_null(pl.col("time")).cast(TIME)

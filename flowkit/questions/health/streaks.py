@@ -10,7 +10,8 @@ from flowkit.knowledge import TargetGroup
 from flowkit.questions.health.outcomes import OUTCOMES, PAIR
 from flowkit.schema import TIME
 
-TIMES = ["opened", *(f"first_{name}" for name in OUTCOMES), "closed"]
+TIMES = ["opened", *(f"{which}_{name}" for which in ("first", "last") for name in OUTCOMES), "closed"]
+LATEST = [name for name in TIMES if name.startswith(("last", "closed"))]
 MARK = pl.Struct({"at": TIME, "outcome": pl.String(), "n": pl.Int64()})
 """A check, or `n` of one time and outcome, at the moment it was made as near as the records tell."""
 TURNS = ["unhealthy_at", "healthy_at"]
@@ -42,6 +43,7 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
     counts = rows.group_by(*PAIR, "_bin").agg(
         *(n.filter(outcome == name).sum().alias(name) for name in OUTCOMES),
         *(pl.col("since").filter(outcome == name).min().alias(f"first_{name}") for name in OUTCOMES),
+        *(start.filter(outcome == name).max().alias(f"last_{name}") for name in OUTCOMES),
         opened=start.min(),
         closed=pl.col("end").max(),
         borrowed=n.filter(~pl.col("sure")).sum(),

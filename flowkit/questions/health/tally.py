@@ -20,7 +20,7 @@ def tallied(found: pl.LazyFrame, health: pl.LazyFrame, whole: pl.LazyFrame, keys
     parts = [_checks(marks, found, keys), _service(marks, found, whole, keys)]
     parts += [_turns(health, found, keys, name) for name in TURNS]
     for part in parts:
-        found = found.join(part, on=[*keys, "start"], how="left")
+        found = found.join(part, on=[*keys, "_run"], how="left")
     counts = [pl.col(name).fill_null(0).cast(pl.Int64) for name in HELD]
     return found.select(*keys, "state", "start", "end", *counts, *TURNS).sort(*keys, "start")
 
@@ -32,27 +32,27 @@ def _marks(health: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _held(rows: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
-    """Return the rows with the `start` of the state that holds their moment `at`; the first holds what is before it."""
+    """Return the rows with the `_run` of the state that holds their moment `at`; the first holds what is before it."""
     # A silence begins with the end of the last check, which is none of it.
     after = pl.col("start") + pl.when(pl.col("state").is_in(SILENT)).then(pl.duration(milliseconds=1)).otherwise(
         pl.duration(milliseconds=0)
     )
-    starts = found.select(*keys, "start", after=after).sort("after")
-    first = found.group_by(keys).agg(first=pl.col("start").min())
+    starts = found.select(*keys, "_run", after=after).sort("after", "_run")
+    first = found.group_by(keys).agg(first=pl.col("_run").min())
     placed = rows.sort("at").join_asof(
         starts, left_on="at", right_on="after", by=keys, strategy="backward", check_sortedness=False
     )
-    return placed.join(first, on=keys, how="left").with_columns(start=pl.coalesce("start", "first")).drop("first")
+    return placed.join(first, on=keys, how="left").with_columns(_run=pl.coalesce("_run", "first")).drop("first")
 
 
 def _checks(marks: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     """Return how many checks a state holds, of how many checkers, and the most that one of them saw fail in a row."""
     rows = _held(marks, found, keys).sort("_order")
-    one = [*PAIR, "start"]
-    rows = rows.with_columns(_run=pl.col("failed").rle_id().over(one))
-    streaks = rows.group_by(*one, "_run").agg(pl.col("n").sum(), pl.col("failed").first())
+    one = [*PAIR, "_run"]
+    rows = rows.with_columns(_streak=pl.col("failed").rle_id().over(one))
+    streaks = rows.group_by(*one, "_streak").agg(pl.col("n").sum(), pl.col("failed").first())
     longest = pl.col("n").filter("failed").max().fill_null(0)
-    return streaks.group_by(*keys, "start").agg(
+    return streaks.group_by(*keys, "_run").agg(
         checks=pl.col("n").sum(), checkers=pl.col("checker").n_unique(), failed_in_a_row=longest
     )
 
@@ -75,9 +75,9 @@ def _service(marks: pl.LazyFrame, found: pl.LazyFrame, whole: pl.LazyFrame, keys
         bins.select(*keys, at=pl.coalesce("bad", "good", "time"), service=bad, service_failed=bad),
     ]
     placed = _held(pl.concat(halves), found, keys)
-    return placed.group_by(*keys, "start").agg(pl.col("service", "service_failed").sum())
+    return placed.group_by(*keys, "_run").agg(pl.col("service", "service_failed").sum())
 
 
 def _turns(health: pl.LazyFrame, found: pl.LazyFrame, keys: list[str], name: str) -> pl.LazyFrame:
     turns = health.select(*keys, at=name).drop_nulls("at")
-    return _held(turns, found, keys).group_by(*keys, "start").agg(pl.col("at").min().alias(name))
+    return _held(turns, found, keys).group_by(*keys, "_run").agg(pl.col("at").min().alias(name))
