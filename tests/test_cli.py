@@ -101,10 +101,9 @@ def test_a_span_that_holds_nothing_says_when_the_records_are(
     assert main(["check", path, "--cache", str(cache_folder)]) == 0
     words = capsys.readouterr().out
     assert "no coverage: no record has a time in this span; give --start" in words
-    with pytest.raises(
-        fk.FlowkitError, match=r"so its start is unknown: give start=. What was read: 1 object, 2 lines"
-    ):
-        fk.load(path, cache=False).start
+    case = fk.load(path, cache=False)
+    with pytest.raises(fk.FlowkitError, match=r"its start is unknown: give start=. What was read: 1 object, 2 lines"):
+        case.coverage()
 
 
 def test_a_report_goes_to_stdout_and_a_new_folder_is_told_of(tmp_path: Path, cache_folder: Path) -> None:

@@ -91,7 +91,22 @@ def _mended(seen: pl.DataFrame, form: Format) -> tuple[pl.DataFrame, pl.Series, 
     lines = lines.with_columns(count=words.cast(pl.Int64))
     whole = (count >= expected) if sure(form.names) else (count == expected)
     tried = _last_words(lines.filter(whole), form)
-    columns = tried["record"].str.split_exact(" ", expected - 1).struct.unnest()
+    found = _parsed(tried["record"], form)
+    good = found["_good"]
+    several = good & _ends_with_a_record(tried["before"], form)
+    bad = [
+        _told(lines.filter(~whole), *_of_many(expected)),
+        _told(tried.filter(several), "it holds more than one record: a line end is missing"),
+        *_reasons(tried.filter(~good), found.filter(~good), form),
+    ]
+    good &= ~several
+    glued = tried.filter(good & (tried["before"] != ""))["before"]
+    return found.filter(good), glued, pl.concat(bad)
+
+
+def _parsed(records: pl.Series, form: Format) -> pl.DataFrame:
+    """Return texts of as many words as there are fields as `words.judged` has them."""
+    columns = records.str.split_exact(" ", len(form.names) - 1).struct.unnest()
     held = dict(zip(form.columns, columns.iter_columns(), strict=True))
     numbers = [c for c in form.columns if field_of(c).raw != pl.String]
     frame = pl.DataFrame([s.alias(c) for c, s in held.items()], schema=dict.fromkeys(held, pl.String)).with_columns(
@@ -99,17 +114,33 @@ def _mended(seen: pl.DataFrame, form: Format) -> tuple[pl.DataFrame, pl.Series, 
         *(pl.lit("-").alias(f"_lead{i}") for i in range(form.lead)),
         _more=pl.lit(None, pl.String),
     )
-    found = judged(frame, form)
-    good = found["_good"]
-    bad = [_told(lines.filter(~whole), *_of_many(expected)), *_reasons(tried.filter(~good), found.filter(~good), form)]
-    glued = tried.filter(good & (tried["before"] != ""))["before"]
-    return found.filter(good), glued, pl.concat(bad)
+    return judged(frame, form)
+
+
+def _ends_with_a_record(texts: pl.Series, form: Format) -> pl.Series:
+    """Return whether what stands before a record is, or ends with, another one."""
+    if not (texts != "").any():
+        return pl.repeat(value=False, n=texts.len(), dtype=pl.Boolean, eager=True)
+    own = texts.str.replace(rf" (?:{TIMED})(?: \S+){{0,2}}$", "")  # What leads the record behind it.
+    return _parsed(own.str.split(" ").list.tail(len(form.names)).list.join(" "), form)["_good"]
+
+
+_HEADER_BEHIND = rf"(?:{'|'.join(STATUSES)}) ?(?:{'|'.join(FIELDS)}) (?:{'|'.join(FIELDS)})(?: |$)"
 
 
 def _of_many(expected: int) -> tuple[pl.Expr, ...]:
     """Return the reason of a line with too few words or too many."""
     words = pl.when(pl.col("count") == 1).then(pl.lit(" word")).otherwise(pl.lit(" words"))
-    return pl.lit("it has "), pl.col("count"), words, pl.lit(f" where {expected} fields belong")
+    behind = pl.when(pl.col("text").str.contains(_HEADER_BEHIND)).then(
+        pl.lit(": a header stands behind a record, as a line end is missing")
+    )
+    return (
+        pl.lit("it has "),
+        pl.col("count"),
+        words,
+        pl.lit(f" where {expected} fields belong"),
+        behind.otherwise(pl.lit("")),
+    )
 
 
 def _record(form: Format) -> pl.Expr:

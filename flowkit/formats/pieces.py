@@ -87,15 +87,25 @@ def pieces(path: str, notes: dict[str, str], size: int = PIECE) -> Iterator[byte
         if first[:2] == GZIP:
             first, raw = _peeked(_inflated(path, raw, notes, size))
     coding = _coding(first)
-    yield from _recoded(raw, coding) if coding else raw
+    first, raw = _peeked(_recoded(raw, coding) if coding else raw, _LINE)
+    yield from (piece.replace(b"\r", b"\n") for piece in raw) if _has_old_ends(first) else raw
 
 
-def _peeked(raw: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first four bytes or more, and the whole all the same: what unpacks may give nothing for a while."""
+_LINE = 4096
+"""Bytes within which a text has a line end, if it has any."""
+
+
+def _has_old_ends(text: bytes) -> bool:
+    """Return whether lines end as old Macs ended them, and as no others do."""
+    return b"\r" in text and b"\n" not in text and b"\0" not in text and text[:4] != b"PAR1"
+
+
+def _peeked(raw: Iterator[bytes], least: int = 4) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first `least` bytes or more, and the whole all the same: what unpacks may give none for a while."""
     first = b""
     for piece in raw:
         first += piece
-        if len(first) >= 4:
+        if len(first) >= least:
             break
     return first, chain([first], raw)
 
@@ -135,7 +145,7 @@ def glance(path: str, size: int) -> Glance:
     """Return how an object begins, in one look at `size` bytes of it."""
     raw = head(path, size)
     text = _first_text(raw, size) if raw[:2] == GZIP else raw
-    odd = text[:2] == GZIP or text.startswith(GZIP_BASE64) or _coding(text) is not None
+    odd = text[:2] == GZIP or text.startswith(GZIP_BASE64) or _coding(text) is not None or _has_old_ends(text)
     return Glance(raw, text, plain=not odd and not zipped.is_member(path))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from reading import read_one, reasons
+from reading import counted, read_one, reasons
 from records import FLOW, HEADER, NODATA, SKIPDATA, Writer
 
 import flowkit as fk
@@ -30,6 +31,24 @@ def test_a_header_names_the_fields_in_any_order(written: Writer) -> None:
 def test_lines_that_do_not_fit_are_refused_with_what_was_seen(written: Writer) -> None:
     with pytest.raises(FormatError, match="3 words were seen, 'eni-1 164 OK'"):
         detect(str(written("a.log", "eni-1 164 OK")))
+
+
+@pytest.mark.parametrize("between", ["", " ", " 2026-11-23T16:05:30.000Z "])
+def test_two_records_on_a_line_are_malformed_and_not_half_read(written: Writer, between: str) -> None:
+    path = written("a.log", HEADER, FLOW, f"{FLOW}{between}{FLOW}", f"syslog: {FLOW}", f"{FLOW}{HEADER}")
+    batch = read_one(path)
+    assert counted(batch) == {"flows": 2, "malformed": 2, "header": 1}
+    assert reasons(batch) == [
+        (3, "it holds more than one record: a line end is missing"),
+        (5, "it has 27 words where 14 fields belong: a header stands behind a record, as a line end is missing"),
+    ]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_line_ends_of_old_macs_are_line_ends(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(pack("\r".join([HEADER, *[FLOW] * 30, ""]).encode()))
+    assert counted(read_one(path)) == {"flows": 30, "header": 1}
 
 
 def test_an_unknown_field_is_kept_as_text_under_its_own_name(written: Writer) -> None:
