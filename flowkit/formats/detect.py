@@ -53,6 +53,8 @@ def _detect(path: str, given: tuple[str, ...] | None) -> Format:
         return _parquet(path)
     if seen.raw[:2] == b"PK":
         raise FormatError(_zip(path))
+    if packing := _packing(seen.raw, seen.text):
+        raise FormatError(f"it is {packing}, which flowkit does not open: unpack it first")
     if seen.plain and (form := _headed(seen.text)):
         return form
     notes: dict[str, str] = {}
@@ -88,6 +90,23 @@ def _named(line: str) -> tuple[str, ...] | None:
     return _names(words) if words and is_header(words) else None
 
 
+_PACKINGS = {
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ\0": "packed with xz",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"\x04\x22\x4d\x18": "packed with lz4",
+    b"\xff\x06\0\0sNaPpY": "packed with snappy",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+}
+
+
+def _packing(raw: bytes, text: bytes) -> str | None:
+    """Return how an object is packed in another way than flowkit opens; `text` is what gzip unpacked of it."""
+    if text[257:262] == b"ustar":
+        return "a tar archive" if raw == text else "a tar archive in gzip"
+    return next((what for sign, what in _PACKINGS.items() if raw.startswith(sign)), None)
+
+
 def _zip(path: str) -> str:
     if is_member(path):
         return "it is a zip archive inside another: unpack it first"
@@ -97,9 +116,7 @@ def _zip(path: str) -> str:
         return str(error)
     if not held:
         return "it is a zip archive that holds nothing"
-    return (
-        "it is a zip archive, which flowkit opens only on this machine, under a name that ends in .zip: fetch it first"
-    )
+    return "it is a zip archive, and flowkit opens those only on a disk and under a name that ends in .zip"
 
 
 def _text(path: str, text: str, fields: tuple[str, ...] | None, *, plain: bool) -> Format:

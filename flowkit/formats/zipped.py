@@ -6,6 +6,7 @@ path, so a name such as `../../etc/passwd` stays a name.
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -18,6 +19,9 @@ from flowkit.errors import FormatError, SourceError
 _SIGN = b"PK\x03\x04"
 _METHODS = {0: "stored", 8: "deflated"}
 _ENCRYPTED = 1
+
+_END, _END_WITHIN = b"PK\x05\x06", 66_000
+"""How the last part of an archive begins, and how many bytes from the archive's end at the most."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def is_member(path: str) -> bool:
 def spoken(path: str) -> str:
     r"""Return a path as a person reads it.
 
-    >>> spoken("logs.zip\x000,9,8,0\x00eni-1/000000.gz"), spoken("logs/a.log")
+    >>> spoken("logs.zip\x000,9,8,0,7\x00eni-1/000000.gz"), spoken("logs/a.log")
     ('logs.zip/eni-1/000000.gz', 'logs/a.log')
     """
     return "/".join(part for i, part in enumerate(path.split("\0")) if i != 1)
@@ -49,25 +53,43 @@ def members(path: str) -> list[Member]:
         with zipfile.ZipFile(path) as archive:
             found = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError) as error:
-        raise FormatError(f"its zip directory is damaged ({error})") from None
+        raise FormatError(_broken(path, error)) from None
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
     return [_member(path, info) for info in found]
 
 
+def _broken(path: str, error: Exception) -> str:
+    with Path(path).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _END_WITHIN))
+        if _END in file.read():
+            return f"its zip directory is damaged ({error})"
+    return (
+        "its end, where a zip archive lists what is in it, is missing: was its download cut short? Fetch it again, or "
+        "take out what is there with  zip -FF CUT.zip --out MENDED.zip"
+    )
+
+
 def _member(path: str, info: zipfile.ZipInfo) -> Member:
-    place = f"{info.header_offset},{info.compress_size},{info.compress_type},{info.flag_bits & _ENCRYPTED}"
+    secret = info.flag_bits & _ENCRYPTED
+    place = f"{info.header_offset},{info.compress_size},{info.compress_type},{secret},{info.CRC}"
     return Member(info.filename, f"{path}\0{place}\0{info.filename}", info.compress_size)
 
 
 def stream(path: str, notes: dict[str, str], size: int) -> Iterator[bytes]:
     """Yield what a member holds, as far as it can be read; raises `FormatError` where its packing is not known."""
     archive, place, _ = path.split("\0", 2)
-    offset, left, method, secret = map(int, place.split(","))
+    offset, left, method, secret, known = map(int, place.split(","))
     if secret or method not in _METHODS:
         raise FormatError("it is encrypted in its zip" if secret else f"its zip packing (method {method}) is not known")
     packed = _packed(archive, offset, left, size)
-    yield from packed if method == 0 else _deflated(path, packed, notes, size)
+    crc = 0
+    for piece in packed if method == 0 else _deflated(path, packed, notes, size):
+        crc = zlib.crc32(piece, crc)
+        yield piece
+    if crc != known and path not in notes:
+        notes[path] = "its checksum in the zip is wrong: what was read may not be what was packed"
 
 
 def _packed(archive: str, offset: int, left: int, size: int) -> Iterator[bytes]:

@@ -41,17 +41,23 @@ class Object:
         return self.origin or f"{self.path}|{self.size}|{self.modified}"
 
 
-_LOGS = re.compile(r"(_vpcflowlogs_|\.(log|parquet)(\.(gz|gzip|zst|snappy))*$|^[^.]*(\.(gz|gzip))?$)", re.IGNORECASE)
+_LOGS = re.compile(
+    r"(_vpcflowlogs_|\.(log|parquet)(\.(gz|gzip|zst|snappy))*$|^[^.]*(\.(gz|gzip))?$"
+    r"|\.(zip|tar|tgz|bz2|tbz2?|xz|txz|zst|lz4|7z)$|\.tar\.\w+$)",
+    re.IGNORECASE,
+)
 _DOCUMENTS = re.compile(
     r"\.(md|rst|html?|pdf|png|jpe?g|svg|ipynb|py|toml|ya?ml)$|(^|/)(README|LICENSE)$", re.IGNORECASE
 )
 
 
 def called_log(name: str) -> bool:
-    """Return whether an object is called as logs are, so that what is wrong with it matters.
+    """Return whether an object is called as logs or archives are, so that what is wrong with it matters.
 
     >>> [called_log(name) for name in ("a/1_vpcflowlogs_eu.csv", "b/eni.log.gz", "000000.gz", "a.csv.gz", "a.json")]
     [True, True, True, False, False]
+    >>> called_log("logs.tar.gz"), called_log("eni.log.bz2")
+    (True, True)
     """
     return bool(_LOGS.search(name.rpartition("/")[2]))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +73,16 @@ def test_an_archive_is_read_member_by_member(written: Writer) -> None:
     assert ledger["note"][4] == "it is a zip archive inside another: unpack it first"
 
 
+def test_a_member_that_changed_since_it_was_packed_is_told_of(written: Writer) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.log", text(HEADER, FLOW))
+    path = written("logs.zip", data=buffer.getvalue().replace(b" 80 6 3 ", b" 81 6 3 ", 1))
+    entry = fk.load(path, cache=False).ledger.row(0, named=True)
+    assert (entry["flows"], entry["malformed"]) == (1, 0)
+    assert entry["note"] == "its checksum in the zip is wrong: what was read may not be what was packed"
+
+
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
@@ -83,7 +96,9 @@ def test_an_archive_is_read_member_by_member(written: Writer) -> None:
         ("a.csv.metadata", b"\x0a\x20\0\1", "neither text nor Parquet"),
         ("empty.log", b" \n\n", "it is empty"),
         ("empty.csv", "\ufeff".encode("utf-16-le"), "it is empty"),
-        ("cut.zip", cut(zipped(a__log=text(FLOW))), "its zip directory is damaged"),
+        ("cut.zip", cut(zipped(a__log=text(FLOW))), "lists what is in it, is missing: was its download cut short"),
+        ("zip.log", zipped(a__log=text(FLOW)), "only on a disk and under a name that ends in .zip"),
+        ("a.log.bz2", bz2.compress(text(FLOW)), "it is packed with bzip2, which flowkit does not open: unpack it"),
         ("cut.parquet", cut(parquet({"srcaddr": "10.0.0.1", "log_status": "OK"})), "its Parquet data are damaged"),
         ("other.parquet", parquet({"x": 1}), "Parquet, but no flow log: its columns are x"),
         ("words.txt", b"call the network team\n", "4 words were seen, 'call the network team'"),
