@@ -272,10 +272,10 @@ _VALUE = re.compile(
 def canonical(name: str) -> str:
     """Return AWS's spelling of a field's or column's name; what a terminal would obey is not kept.
 
-    >>> canonical("flow_direction"), canonical(" srcaddr "), canonical("New_Field")
-    ('flow-direction', 'srcaddr', 'new-field')
+    >>> canonical("flow_direction"), canonical(" srcaddr "), canonical("New_Field"), canonical("#version")
+    ('flow-direction', 'srcaddr', 'new-field', 'version')
     """
-    return printable(name.strip().lower().replace("_", "-"))
+    return printable(name.strip().removeprefix("#").lower().replace("_", "-"))
 
 
 def field_of(name: str) -> Field:
@@ -340,6 +340,15 @@ def is_header(words: Sequence[str]) -> bool:
     if all(map(is_name, words)):
         return known >= max(1, len(words) / 2)
     return known > max(1, len(words) / 2) and not any(map(_VALUE.fullmatch, words))
+
+
+def uncommented(words: list[str]) -> list[str]:
+    """Return the words of a line without the `#` that makes it a comment, as some tools do with a header.
+
+    >>> uncommented(["#", "version", "srcaddr"]), uncommented(["2", "10.0.0.1"])
+    (['version', 'srcaddr'], ['2', '10.0.0.1'])
+    """
+    return words[1:] if len(words) > 1 and words[0] == "#" else words
 
 
 def columns(names: Iterable[str]) -> dict[str, pl.DataType | type[pl.DataType]]:

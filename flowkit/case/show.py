@@ -137,7 +137,8 @@ def _others(ledger: pl.DataFrame) -> pl.DataFrame:
     """Return what lies beside the logs: it is none, and is not called one either."""
     if "format" not in ledger.columns:
         return ledger.clear()
-    return ledger.filter(format=NOT_READ).filter(~pl.col("object").map_elements(called_log, return_dtype=pl.Boolean))
+    unread = ledger.filter(format=NOT_READ).filter(~pl.col("note").str.contains("damaged", literal=True))
+    return unread.filter(~pl.col("object").map_elements(called_log, return_dtype=pl.Boolean))
 
 
 def _aside(ledger: pl.DataFrame, most: int | None) -> list[str]:

@@ -16,7 +16,7 @@ from flowkit.formats.packed import local
 from flowkit.formats.pieces import beginning, glance
 from flowkit.formats.wrapped import csvs, jsons
 from flowkit.formats.zipped import is_member, members
-from flowkit.schema import canonical, field_of, is_header
+from flowkit.schema import canonical, field_of, is_header, uncommented
 
 HEAD = 64 * 1024
 """Bytes of text looked at: some hundred records."""
@@ -86,7 +86,7 @@ def _headed(first: bytes) -> Format | None:
 @lru_cache(maxsize=64)
 def _named(line: str) -> tuple[str, ...] | None:
     """Return the fields a line names; thousands of objects have the same one."""
-    words = line.split()
+    words = uncommented(line.split())
     return _names(words) if words and is_header(words) else None
 
 
@@ -126,7 +126,7 @@ def _text(path: str, text: str, fields: tuple[str, ...] | None, *, plain: bool) 
         raise FormatError("it is the file with which CloudWatch Logs tries the bucket before an export, no flow log")
     whole = text.rpartition("\n")[0] if "\n" in text and len(text) >= HEAD // 2 else text
     lines = [line for line in whole.split("\n") if line.strip()]
-    words = [line.split() for line in lines]
+    words = [uncommented(line.split()) for line in lines]
     careful = not plain or _is_untidy(whole.split("\n"))
     if is_header(words[0]):
         names = _names(words[0])

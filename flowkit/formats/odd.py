@@ -14,7 +14,7 @@ import polars as pl
 from flowkit.formats.form import TIMED, Format, sure
 from flowkit.formats.pieces import BLANK, HEADER
 from flowkit.formats.words import judged, sound
-from flowkit.schema import FIELDS, STATUSES, canonical, field_of, is_header
+from flowkit.schema import FIELDS, STATUSES, canonical, field_of, is_header, uncommented
 
 TWICE = "it is a header that names a field twice"
 
@@ -77,10 +77,12 @@ def _headers(seen: pl.DataFrame, form: Format) -> dict[str, tuple[str, ...]]:
     """Return the lines that are headers, with the names of their fields."""
     first = [pl.col("bare").str.splitn(" ", 3).struct.field(f"field_{i}") for i in range(2)]
     named = pl.any_horizontal(
-        word.str.to_lowercase().str.replace_all("_", "-", literal=True).is_in(list(FIELDS)) for word in first
+        word.str.to_lowercase().str.strip_prefix("#").str.replace_all("_", "-", literal=True).is_in(list(FIELDS))
+        for word in first
     )
     likely = seen.filter(pl.col("reason").is_null() & named.fill_null(value=False))["bare"].unique()
-    return {bare: tuple(map(canonical, bare.split(" "))) for bare in likely if is_header(bare.split(" "))}
+    words = {bare: uncommented(bare.split(" ")) for bare in likely}
+    return {bare: tuple(map(canonical, found)) for bare, found in words.items() if is_header(found)}
 
 
 def _mended(seen: pl.DataFrame, form: Format) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:

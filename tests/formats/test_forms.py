@@ -90,6 +90,7 @@ def test_a_member_that_changed_since_it_was_packed_is_told_of(written: Writer) -
         ("trail.json", b'{"Records":[{"eventVersion":"1.08","eventSource":"s3.amazonaws.com"}]}', "a CloudTrail log"),
         ("aws-export-manifest.json", b'{"task":"1","files":["a"]}', "JSON that holds no flow log records"),
         ("control", CONTROL, "holds no flow log records, only 1 control message of the subscription"),
+        ("cut.json", b'{"awslogs":{"data":"H4sIACGuBmsC"}}', "an event whose packed data are damaged or cut short"),
         ("stats.csv", b"srcAddr,sum(bytes)\n10.0.0.1,1000\n", "a table of sums or counts"),
         ("athena.csv", b'"srcaddr","_col1"\n"10.0.0.1","7"\n', "a table of sums or counts"),
         ("stats.json", b'[{"srcAddr":"10.0.0.1","dstAddr":"10.0.0.2","count(*)":"7"}]', "it holds sums or counts"),
@@ -107,6 +108,13 @@ def test_a_member_that_changed_since_it_was_packed_is_told_of(written: Writer) -
 def test_what_is_no_flow_log_is_named(written: Writer, name: str, data: bytes, sentence: str) -> None:
     with pytest.raises(FormatError, match=sentence):
         detect(str(written(name, data=data)))
+
+
+@pytest.mark.parametrize("sign", ["#", "# "])
+def test_a_header_that_is_a_comment_is_a_header(written: Writer, sign: str) -> None:
+    batch = read_one(written("a.log", sign + HEADER, FLOW, sign + HEADER, FLOW))
+    assert counted(batch) == {"flows": 2, "header": 2}
+    assert batch.frame["version"].to_list() == [2, 2]
 
 
 def test_a_count_of_words_does_not_choose_a_format(written: Writer) -> None:

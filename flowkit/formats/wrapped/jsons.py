@@ -19,7 +19,7 @@ from typing import Any
 
 from flowkit.errors import FormatError
 from flowkit.formats.form import Format, choose
-from flowkit.formats.pieces import GZIP, pieces
+from flowkit.formats.pieces import GZIP, GZIP_BASE64, pieces
 from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, named, summed, word
 
 LOOK = 1 << 20
@@ -97,6 +97,8 @@ def _none(event: Event) -> str:
     keys = set(event.what) if isinstance(event.what, Mapping) else set()
     if {"eventVersion", "eventSource"} <= keys:
         return "it is a CloudTrail log, no flow log"
+    if _is_packed(event.what):
+        return "it is an event whose packed data are damaged or cut short: nothing of them could be read"
     seen = json.dumps(event.what)[:120] if isinstance(event.what, Mapping) else str(event.what)[:120]
     return f"it is JSON that holds no flow log records: {seen!r} was seen"
 
@@ -109,7 +111,8 @@ def lines(path: str, form: Format, notes: dict[str, str]) -> Iterator[tuple[str,
             yield flat(event.what.text), "it is no JSON: damaged or cut short"
         elif form.message:
             message = _message(event.what)
-            yield flat(_shown(event.what) if message is None else message), _why_not(message)
+            why = "its packed data are damaged or cut short" if _is_packed(event.what) else _why_not(message)
+            yield flat(_shown(event.what) if message is None else message), why
         else:
             held = _named(event.what)
             later |= dict.fromkeys(name for name in held if name not in form.names)
@@ -174,7 +177,7 @@ def _in_object(value: Mapping[str, Any], keys: tuple[str, ...], title: str) -> I
     if value.get("messageType") == "CONTROL_MESSAGE":
         yield Event(value, title)
         return
-    packed = next((value[key] for key in _PACKED if isinstance(value.get(key), Mapping)), value).get("data")
+    packed = _data(value)
     if isinstance(packed, str) and (held := _unpacked(packed)):
         yield from _packed_events(held)
         return
@@ -184,6 +187,15 @@ def _in_object(value: Mapping[str, Any], keys: tuple[str, ...], title: str) -> I
             yield from _in(one, (*keys, name, ""))
     if not lists and (not keys or not keys[-1]) and _wanted(keys):
         yield Event(value, "CloudWatch Insights results" if "@message" in value else title)
+
+
+def _data(value: Mapping[str, Any]) -> object:
+    return next((value[key] for key in _PACKED if isinstance(value.get(key), Mapping)), value).get("data")
+
+
+def _is_packed(what: object) -> bool:
+    """Return whether an event holds gzip data in base64: it is one only where they could not be unpacked."""
+    return isinstance(what, Mapping) and str(_data(what)).startswith(GZIP_BASE64.decode())
 
 
 def _in_list(value: list[Any], keys: tuple[str, ...], title: str) -> Iterator[Event]:
