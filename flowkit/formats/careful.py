@@ -236,8 +236,8 @@ def spaced_oddly(text: bytes) -> bool:
 
 def tidy(lines: pl.Series) -> pl.Series:
     """Return lines with one space between words and none around them."""
-    for sign in "\t\x0b\x0c":
-        if lines.str.contains(sign, literal=True).any():
+    if lines.str.contains("[\t\x0b\x0c]").any():
+        for sign in "\t\x0b\x0c":
             lines = lines.str.replace_all(sign, " ", literal=True)
     while lines.str.contains("  ", literal=True).any():
         lines = lines.str.replace_all("  ", " ", literal=True)

@@ -84,5 +84,6 @@ def _out_of_shape(form: Format) -> list[pl.Expr]:
     if form.lead:
         tests.append(~pl.col("_lead0").str.contains(r"^\d{4}-\d\d-\d\d").fill_null(value=False))
     if "log-status" in form.names:
-        return [*tests, ~pl.col("log_status").is_in(STATUSES).fill_null(value=False)]
+        known = reduce(or_, (pl.col("log_status") == status for status in STATUSES))
+        return [*tests, ~known.fill_null(value=False)]
     return [*tests, is_name(form.columns[0])]

@@ -68,7 +68,7 @@ def look(lines: pl.DataFrame, faults: Mapping[int, str], form: Format) -> Odd:
 
 def _spaced(texts: pl.Series) -> pl.Series:
     """Return texts with one space between words and none around them."""
-    if texts.str.contains(r"[\s\x1c-\x1f]{2}|[^\S ]|[\x1c-\x1f]").any():
+    if texts.str.contains("  |[^ -~]").any():
         texts = texts.str.replace_all(_SPACES, " ")
     return texts.str.strip_chars(" ")
 
@@ -80,8 +80,11 @@ def _headers(seen: pl.DataFrame, form: Format) -> dict[str, tuple[str, ...]]:
         word.str.to_lowercase().str.strip_prefix("#").str.replace_all("_", "-", literal=True).is_in(list(FIELDS))
         for word in first
     )
-    likely = seen.filter(pl.col("reason").is_null() & named.fill_null(value=False))["bare"].unique()
-    words = {bare: uncommented(bare.split(" ")) for bare in likely}
+    # No header begins with a number, as nearly all records do.
+    others = seen.filter(pl.col("reason").is_null() & ~pl.col("bare").str.contains("^[0-9]+ "))
+    words = {
+        bare: uncommented(bare.split(" ")) for bare in others.filter(named.fill_null(value=False))["bare"].unique()
+    }
     return {bare: tuple(map(canonical, found)) for bare, found in words.items() if is_header(found)}
 
 
