@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import signal
@@ -127,6 +128,12 @@ def test_coverage_tells_silence_from_loss(written: Writer, cache_folder: Path) -
         ("no record", 0, None),
         ("SKIPDATA", 1, None),
     ]
+
+
+def test_flows_outlive_the_case_they_are_of(written: Writer) -> None:
+    flows = fk.load(written("a.log", HEADER, FLOW), cache=False).flows
+    gc.collect()
+    assert flows.collect().height == 1
 
 
 def test_a_second_load_reads_nothing_again(written: Writer, cache_folder: Path) -> None:

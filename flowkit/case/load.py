@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -80,7 +81,8 @@ def load(
     tz
         The zone everything is shown in.
     cache
-        A folder for what was read; by default one in the user's cache folder; `False` keeps nothing.
+        A folder for what was read; by default one in the user's cache folder; `False` keeps nothing: it lies in a
+        temporary folder until Python ends.
     fields
         The fields of text without a header line: a list, or AWS's `${version} ${account-id} …`.
     lb_addresses
@@ -120,6 +122,8 @@ def load(
     first, last = span(start, end, tz)
     said = knowledge(lb_addresses, target_groups)
     kept = TemporaryDirectory(prefix="flowkit-") if cache is False else None
+    if kept:
+        atexit.register(kept.cleanup)  # Frames outlive the case: `flows = load(…).flows`.
     root = store.home(kept.name if kept else cache if isinstance(cache, str | Path) else None)
     session = Access.of(access)
     wanted = Wanted(accounts, regions, flow_log_ids, interfaces)
