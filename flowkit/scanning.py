@@ -166,7 +166,7 @@ def _ahead(runs: Iterator[Run], wanted: Wanted) -> Generator[Batch]:
     with ThreadPoolExecutor(AHEAD, "flowkit-scan") as pool:
         try:
             for form, run in runs:
-                made = batches(run, form, wanted)
+                made = _named(batches(run, form, wanted), run)
                 coming.append(made if huge(run, form) else pool.submit(list, made))
                 if len(coming) == AHEAD:
                     yield from _made(coming.popleft())
@@ -176,6 +176,14 @@ def _ahead(runs: Iterator[Run], wanted: Wanted) -> Generator[Batch]:
             for late in coming:
                 if isinstance(late, Future):
                     late.cancel()
+
+
+def _named(made: Iterator[Batch], run: Sequence[Object]) -> Iterator[Batch]:
+    """Yield batches; an error says which object it is of."""
+    try:
+        yield from made
+    except FormatError as error:
+        raise error if len(run) > 1 else FormatError(f"{run[0].name}: {error}") from None
 
 
 def _made(batches: Future[list[Batch]] | Iterator[Batch]) -> Iterator[Batch]:

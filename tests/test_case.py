@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import gzip
+import io
 import os
 import signal
 import subprocess
@@ -191,6 +192,20 @@ def test_a_load_that_is_killed_leaves_nothing_wrong(tmp_path: Path, cache_folder
     case, fresh = fk.load(source, cache=cache_folder), fk.load(source, cache=tmp_path / "fresh")
     assert case.ledger.equals(fresh.ledger)
     assert ordered(case.flows).equals(ordered(fresh.flows))
+
+
+def test_what_a_damaged_parquet_file_still_holds_is_read(written: Writer) -> None:
+    """Six row groups of 50 rows; bytes in the midst of the file are changed."""
+    rows = pl.DataFrame([FLOW.split()] * 300, HEADER.replace("-", "_").split(), orient="row")
+    buffer = io.BytesIO()
+    rows.with_columns(dstaddr=pl.int_range(300).cast(pl.String)).write_parquet(buffer, row_group_size=50)
+    data = buffer.getvalue()
+    half = len(data) // 2
+    path = written("a.parquet", data=data[:half] + b"\xff" * 200 + data[half + 200 :])
+    entry = fk.load(path, cache=False).ledger.row(0, named=True)
+    assert entry["lines"] == 300 == entry["flows"] + entry["malformed"]
+    assert entry["flows"] >= 200
+    assert entry["note"].startswith("its Parquet data are damaged: rows are lost")
 
 
 def test_a_damaged_parquet_object_among_good_ones_is_named(written: Writer, cache_folder: Path) -> None:

@@ -5,7 +5,10 @@ A value that is no value of its field makes its row malformed; the row's number 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice, pairwise
+from pathlib import Path
 
 import polars as pl
 import polars.selectors as cs
@@ -14,6 +17,7 @@ from flowkit.errors import FormatError
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
 from flowkit.formats.packed import is_packed, local
+from flowkit.formats.zipped import spoken
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
 _NOTHING = ("", "-", "none", "null", "nan", "<na>")
@@ -25,15 +29,20 @@ _PATH, _ROW = "_path of the file", "_row of the file"
 ROWS = 1 << 20
 """Rows of a huge file read at once."""
 
+Span = tuple[int, int]
+"""Rows from the first on, the second left out."""
+
 
 def read_parquet(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of Parquet files that have the same columns and types.
 
-    Where a row may be malformed each file is read by itself. Raises `FormatError` where one is damaged.
+    Where a row may be malformed, or cannot be read, each file is read by itself. Raises `FormatError` where nothing of
+    one can be read.
     """
-    if not any(map(is_packed, paths)) and (batch := _read_all(paths, form, wanted)):
-        return batch
-    return Batch.join([_read_one(path, form, wanted) for path in paths])
+    with suppress(FormatError):
+        if not any(map(is_packed, paths)) and (batch := _read_all(paths, form, wanted)):
+            return batch
+    return Batch.join([_read_one(path, form, wanted, told=len(paths) > 1) for path in paths])
 
 
 def _read_all(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch | None:
@@ -50,12 +59,84 @@ def read_parquet_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Bat
         raw = _rows(file)
         count = _collect(raw.select(pl.len())).item()
         for begin in range(0, max(count, 1), ROWS):
-            yield _read_rows(path, raw.slice(begin, ROWS), form, wanted)
+            yield _read_part(path, raw, (begin, min(begin + ROWS, count)), form, wanted)
 
 
-def _read_one(path: str, form: Format, wanted: Wanted) -> Batch:
-    with local(path) as file:
-        return _read_rows(path, _rows(file), form, wanted)
+def _read_one(path: str, form: Format, wanted: Wanted, *, told: bool) -> Batch:
+    """Return the records of one file; an error says which file where that is to be `told`."""
+    try:
+        with local(path) as file:
+            raw = _rows(file)
+            return _read_part(path, raw, (0, _collect(raw.select(pl.len())).item()), form, wanted)
+    except FormatError as error:
+        raise FormatError(f"{Path(spoken(path)).name}: {error}") if told else error from None
+
+
+def _read_part(path: str, raw: pl.LazyFrame, rows: Span, form: Format, wanted: Wanted) -> Batch:
+    """Return the records of some rows, those that cannot be read as malformed ones.
+
+    Raises `FormatError` where none can be read.
+    """
+
+    def read(begin: int, end: int) -> Batch:
+        return _read_rows(path, raw.slice(begin, end - begin), form, wanted)
+
+    def can(begin: int, end: int) -> bool:
+        try:
+            return bool(read(begin, end))
+        except FormatError:
+            return False
+
+    try:
+        return read(*rows)
+    except FormatError as why:
+        good = list(readable(*rows, can))
+        if not good:
+            raise
+        whole = Batch.join([read(*span) for span in good])
+        edges = pairwise([rows[0], *chain(*good), rows[1]])
+        lost = [row for begin, end in islice(edges, 0, None, 2) for row in range(begin, end)]
+        told = pl.DataFrame({"line": lost}).select(
+            pl.lit(path).alias("object"), pl.col("line") + 1, pl.lit(str(why)).alias("reason"), pl.lit("").alias("text")
+        )
+        whole.quarantine = pl.concat([whole.quarantine, told.cast(QUARANTINE)])
+        whole.notes[path] = (
+            "its Parquet data are damaged: rows are lost, and some just before them may not be as they were written"
+        )
+        return whole
+
+
+def readable(begin: int, end: int, can: Callable[[int, int], bool]) -> Iterator[Span]:
+    """Yield the runs of rows that can be read; what lies between two bad rows may be taken for bad.
+
+    >>> bad = {3, 4, 5, 6}
+    >>> list(readable(0, 10, lambda a, b: not bad & set(range(a, b))))
+    [(0, 3), (7, 10)]
+    """
+    while begin < end:
+        first = begin
+        step = end - first
+        while step:  # As far as rows can be read, by halves.
+            if first + step <= end and can(first, first + step):
+                first += step
+            step = step // 2
+        while first < end and can(first, first + 1):
+            first += 1
+        if first > begin:
+            yield begin, first
+        begin = _next_readable(first, end, can)
+
+
+def _next_readable(bad: int, end: int, can: Callable[[int, int], bool]) -> int:
+    """Return the row behind a bad one from which on rows can be read again, or the end."""
+    step = 1
+    while bad + step < end and not can(bad + step, bad + step + 1):
+        step *= 2
+    good = min(bad + step, end)
+    while good - bad > 1:
+        middle = (bad + good) // 2
+        good, bad = (middle, bad) if can(middle, middle + 1) else (good, middle)
+    return good
 
 
 def _rows(file: str) -> pl.LazyFrame:
