@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flowkit.formats import QUARANTINE, Batch, Format
+from flowkit.formats.form import GIVEN
 from flowkit.schema import STATUSES, field_of
 from flowkit.sources import Object
 from flowkit.wording import many
@@ -47,6 +48,8 @@ class Account:
         self.lines: Counter[tuple[str, str]] = Counter()
         self.notes: dict[str, str] = {}
         self.kept: list[pl.DataFrame] = []
+        self.backward: Counter[str] = Counter()
+        """Records that end before they begin, counted where the fields were given: two may have changed places."""
 
     def counted(self, batches: Iterable[Batch]) -> Iterator[pl.DataFrame]:
         """Yield the batches' records, each with its object's number, once they are counted."""
@@ -73,6 +76,9 @@ class Account:
     def _count(self, batch: Batch) -> None:
         for path, status, n in batch.frame.group_by("object", "log_status").len().iter_rows():
             self.lines[path, status] += n
+        if self.form.origin == GIVEN and {"start", "end"} <= set(batch.frame.columns):
+            turned = batch.frame.filter(pl.col("end") < pl.col("start"))["object"].value_counts()
+            self.backward.update(dict(turned.iter_rows()))
         for path, n in batch.headers.items():
             self.lines[path, "header"] += n
         for path, n in batch.blanks.items():
@@ -89,8 +95,12 @@ class Account:
     def _note(self, path: str) -> str:
         bad, unknown = self.lines[path, "malformed"], self.form.unknown
         unsaid = self.lines[path, "NODATA"] if "log-status" not in self.form.names else 0
+        records = sum(self.lines[path, status] for status in STATUSES)
         said = [
             self.notes.get(path, ""),
+            "every end is before its start: the fields given may have the two in the wrong order"
+            if 0 < records == self.backward[path]
+            else "",
             _strange(unknown) if unknown else "",
             f"without log-status, {many(unsaid, 'record')} without any value counted as NODATA: SKIPDATA looks the same"
             if unsaid

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flowkit.questions.shared import MOST
 from flowkit.times import Clock
 
 _LONGEST = 60
@@ -26,10 +27,12 @@ def count(value: float, what: str = "") -> str:
 def size(value: float) -> str:
     """Return a number of bytes in the unit that reads best, 1 kB = 1,000 bytes.
 
-    >>> size(164), size(51_064_476), size(999_960)
-    ('164 B', '51.1 MB', '1 MB')
+    >>> size(164), size(51_064_476), size(999_960), size(MOST)
+    ('164 B', '51.1 MB', '1 MB', 'at least 4.61 EB')
     """
-    units = ("B", "kB", "MB", "GB", "TB", "PB")
+    if value >= MOST:  # A sum that would be more stays there.
+        return f"at least {MOST / 1e18:.3g} EB"
+    units = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
     power = next((p for p in range(len(units)) if abs(value) < 999.5 * 1000**p), len(units) - 1)
     return f"{value / 1000**power:.3g} {units[power]}"
 

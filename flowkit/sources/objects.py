@@ -100,7 +100,8 @@ def within(objects: Sequence[Object], start: datetime | None, end: datetime | No
         since, until = (f" {word} {_show(t)}" if t else "" for word, t in (("from", start), ("to", end)))
         raise SourceError(
             f"{none} hold records{since}{until}: "
-            f"by the times in the names they are from {_show(slots[0])} to {_show(slots[-1] + SLOT)}"
+            f"by the times in the names they are from {_show(slots[0])} to {_show(slots[-1] + SLOT)}; "
+            "where names do not tell the truth, leave out start= and end="
         )
     return kept
 

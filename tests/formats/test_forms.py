@@ -133,6 +133,15 @@ def test_given_fields_in_a_wrong_order_are_not_believed(written: Writer) -> None
     assert read_one(path, wrong).frame["bytes"].to_list() == [None, 164, 164]
 
 
+def test_given_fields_with_start_and_end_swapped_are_told_of(written: Writer) -> None:
+    path = written("a.log", "10.0.0.1 164 1795449900 1795449930", "10.0.0.1 164 1795449960 1795449990")
+    notes = [
+        fk.load(path, cache=False, fields=f"srcaddr bytes {times}").ledger["note"].item()
+        for times in ("start end", "end start")
+    ]
+    assert ["every end is before its start" in note for note in notes] == [False, True]
+
+
 def test_an_insights_table_without_start_has_its_events_time(written: Writer) -> None:
     """CloudWatch Logs takes a flow log record's `start` for the time of its event."""
     path = written("a.csv", "@timestamp,srcAddr,bytes", "2026-11-23 16:05:00.000,10.0.0.1,164")
