@@ -180,8 +180,11 @@ def _silent(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
         )
     lost = gaps.filter(pl.col("state").is_in(list(_SILENCE)))
     for state, n, some in lost.group_by("state").agg(pl.len(), pl.n_unique("interface_id")).sort("state").iter_rows():
-        minutes = n * (step // timedelta(minutes=1))
-        yield f"{_SILENCE[state]} for {_count(minutes, 'minute')} in all on {_count(some, 'interface')}."
+        wide = step // timedelta(minutes=1)
+        place = (
+            f"for {_count(n, 'minute')} in all" if wide == 1 else f"somewhere in {_count(n, 'bin')} of {wide} minutes"
+        )
+        yield f"{_SILENCE[state]} {place} on {_count(some, 'interface')}."
 
 
 _SILENCE = {
