@@ -167,8 +167,8 @@ def test_failed_checks_are_checks_too() -> None:
 def test_rejected_flows_udp_and_scans_are_other() -> None:
     base = next(iter(connection(1, CLIENT, TARGETS[0], (3, 164, 0, 0))))
     scan = [base | {"srcaddr": "198.51.100.66", "dstport": port, "srcport": 55_555} for port in range(20, 40)]
-    flows = pl.LazyFrame([base | {"action": "REJECT"}, base | {"protocol": 17}, *scan, base])
-    assert fit(flows).label(flows).collect()["kind"].to_list() == ["other"] * 22 + ["service"]
+    flows = pl.LazyFrame([base | {"action": "REJECT"}, base | {"protocol": 17}, *scan, base]).with_row_index()
+    assert fit(flows).label(flows).sort("index").collect()["kind"].to_list() == ["other"] * 22 + ["service"]
 
 
 def test_given_addresses_are_the_only_checkers() -> None:
