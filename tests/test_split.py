@@ -98,6 +98,16 @@ def test_checks_among_service_are_told_apart_both_ways_and_on_both_interfaces() 
     assert wrong(frame(checks(), service()), CHECK_SIZES) == (0, 0)
 
 
+@pytest.mark.parametrize("later", [192, 320])
+def test_checks_are_found_in_a_few_minutes_of_a_long_log_with_hours_between(later: int) -> None:
+    """As a case of tens of millions of flows learns them: ten minutes at a time, here of a load balancer at work."""
+    part = frame(checks(), service(1500)).collect()
+    begins = [timedelta(hours=h, minutes=later) for h in (0, 7, 13)]
+    parts = [part.with_columns(pl.col("start", "end") + begin) for begin in begins]
+    clusters = fit(pl.concat(parts).lazy()).clusters.filter(kind="health-check")
+    assert clusters["cluster"].to_list() == ["port 80, payload 130 B"]
+
+
 def test_without_checks_none_are_claimed() -> None:
     split = fit(frame(service()))
     assert kinds(frame(service())).keys() == {"service"}

@@ -14,21 +14,31 @@ OWN = 10
 # Two flow logs of one interface each have a good part of its records; a window of 600 s on a busy one is nearly full.
 TEN_MINUTES, EACH, MOST = 400, 0.1, 0.9
 
+# Ten minutes each, in which an interface has records, are told apart in the bits of a number; beyond so many they fill.
+BITS, FULL = 64, 56
+
 SCHEMA = {
     "interface_id": pl.String, "width": pl.Int64, "phase": pl.Int64, "whole": pl.Int64,
-    "opened": pl.Int64, "closed": pl.Int64,
+    "opened": pl.Int64, "closed": pl.Int64, "filled": pl.Int64,
 }  # fmt: skip
 
 
 def of_records(tcp: pl.LazyFrame, told: dict[str, pl.Expr]) -> pl.LazyFrame:
     """Return how many records of each length begin at each second of ten minutes, and the first and last second.
 
+    `tens` has a bit for each of the ten minutes, taken by 64.
+
     `told` are tests of a record; a column for each says whether any record passes.
     """
     start, end = (pl.col(field).dt.epoch("s") for field in ("start", "end"))
     each = tcp.select("interface_id", start=start, end=end, mark=start % 600, length=(end - start).clip(0, 660), **told)
+    each = each.with_columns(tens=pl.lit(2, pl.UInt64) ** (pl.col("start") // 600 % BITS))
     return each.group_by("interface_id", "mark", "length").agg(
-        pl.col(*told).any(), n=pl.len(), opened=pl.col("start").min(), closed=pl.col("end").max()
+        pl.col(*told).any(),
+        pl.col("tens").bitwise_or(),
+        n=pl.len(),
+        opened=pl.col("start").min(),
+        closed=pl.col("end").max(),
     )
 
 
@@ -46,6 +56,8 @@ def doubled_of(lengths: pl.DataFrame) -> tuple[str, ...]:
 def windows(lengths: pl.DataFrame) -> pl.DataFrame:
     """Return per interface width and phase (s) of the windows counts are made in, and how many make a `whole` one.
 
+    `filled` is about how many seconds have records: a part of a long log may be minutes with hours between.
+
     AWS cuts at 60 or 600 seconds, and at about 30 on Nitro and load balancer interfaces, whose records all carry the
     first and last packet of the interface: their lengths press against the window's width. Where most records are far
     shorter than the longest, times are the flow's own and a finer cut will do; but a record that holds several checks
@@ -55,7 +67,7 @@ def windows(lengths: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([_window(str(name[0]), part) for name, part in parts], schema=SCHEMA, orient="row")
 
 
-def _window(interface: str, lengths: pl.DataFrame) -> tuple[str, int, int, int, int, int]:
+def _window(interface: str, lengths: pl.DataFrame) -> tuple[str, int, int, int, int, int, int]:
     by_length = lengths.sort("length")
     total, cumulated = int(lengths["n"].sum()), by_length["n"].cum_sum()
     typical, long = (int(by_length["length"][int((cumulated < share * total).sum())]) for share in (0.5, 0.95))
@@ -67,7 +79,9 @@ def _window(interface: str, lengths: pl.DataFrame) -> tuple[str, int, int, int, 
     else:
         width, whole = (60 if long <= MINUTE or typical < OWN else 600), 1
     opened, closed = (int(lengths["opened"].min()), int(lengths["closed"].max()))  # type: ignore[arg-type]
-    return interface, width, _phase(lengths, width * whole), whole, opened, closed
+    tens = int(lengths.select(pl.col("tens").bitwise_or().bitwise_count_ones()).item())
+    filled = min(600 * tens, closed - opened) if tens < FULL else closed - opened
+    return interface, width, _phase(lengths, width * whole), whole, opened, closed, filled
 
 
 def _phase(lengths: pl.DataFrame, width: int) -> int:

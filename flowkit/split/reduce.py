@@ -66,7 +66,7 @@ SIDES = {"suspect": pl.UInt32(), "front": pl.Boolean(), "bin": pl.Int64(), "n": 
 class Reduced:
     """The small tables; `unit`, `pair`, `end` and `scan` are numbers for names (see `flowkit.split.keys`)."""
 
-    windows: pl.DataFrame  # interface_id, width, phase, whole, opened, closed (s): how this interface's time is cut
+    windows: pl.DataFrame  # interface_id, width, phase, whole, opened, closed, filled (s): how its time is cut
     marks: pl.DataFrame  # interface_id, instance, typed, balancer: what the logs say the interface is
     ends: pl.DataFrame  # end, meets: server ends among ports that need a look
     scans: pl.DataFrame  # scan: pairs of addresses in which the first scans the second
@@ -156,8 +156,8 @@ def _windows(lengths: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
     cut = windows_of(lengths)
     if known is None:
         return cut
-    cover = cut.select("interface_id", "opened", "closed")
-    both = known.drop("opened", "closed").join(cover, on="interface_id")
+    cover = cut.select("interface_id", "opened", "closed", "filled")
+    both = known.drop("opened", "closed", "filled").join(cover, on="interface_id")
     return pl.concat([both.select(cut.columns), cut.join(known, on="interface_id", how="anti")])
 
 
@@ -168,9 +168,10 @@ def follow(flows: pl.LazyFrame, reduced: Reduced, shapes: pl.DataFrame) -> pl.Da
     of a pair seen in very many windows, only one block `of` so many is taken, for a beat shows in neighbours. The first
     and the last window of an interface are cut off, and left out.
     """
-    every = ((pl.col("last") - pl.col("first") + 1) / MOST_WINDOWS).ceil().cast(pl.Int64)
-    every = pl.when(pl.col("n") > 4 * MOST_WINDOWS).then(every).otherwise(1)
-    units = reduced.units.select("unit", "interface_id", of=every).join(_edges(reduced.windows), on="interface_id")
+    spread = pl.min_horizontal(pl.col("last") - pl.col("first") + 1, pl.col("filled") / pl.col("width"))
+    every = pl.when(pl.col("n") > 4 * MOST_WINDOWS).then((spread / MOST_WINDOWS).ceil()).otherwise(1).cast(pl.Int64)
+    units = reduced.units.join(reduced.windows, on="interface_id").select("unit", "interface_id", of=every)
+    units = units.join(_edges(reduced.windows), on="interface_id")
     wanted = _keyed(shapes).join(units.drop("interface_id"), on="unit")
     block = pl.when(pl.col("of") > 1).then(pl.col("bin") // BLOCK).otherwise(0)
     rows = _chosen(flows, reduced, wanted).with_columns(block=block)
