@@ -373,3 +373,10 @@ def test_a_checks_fate_changes_nothing_about_the_cadence() -> None:
     found = cadence(frame(story((0, 3, ANSWERED), (3, 6, LOST)))).collect()
     assert set(found["checks"]) == {6}
     assert found.columns == ["checker", "time", "checks", "targets", "length_s", "per_minute", "due"]
+
+
+def test_a_record_with_more_resets_than_checks_can_come_is_no_run_of_failures() -> None:
+    """Twenty SYNs of one moment are one check at most: none comes more often than every 5 s."""
+    flows = frame(story((0, 5, ANSWERED)), check(303, (20, 1200, 20, 800)), story((6, 9, ANSWERED)))
+    found = target_health(flows).filter(pl.col("refused") > 0).collect()
+    assert found["refused"].to_list() == [1]

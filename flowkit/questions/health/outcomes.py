@@ -27,6 +27,8 @@ CUT, USUAL = 0.6, 0.1
 # TCP sends again after 1 s and then 2 s more (RFC 6298): who takes three seconds longer than usual was stalled, or lost
 # more than one segment.
 LATE_MS, TIMES_AS_LONG = 3_000, 3
+# Checks come every 5 s at the most often (Elastic Load Balancing API, HealthCheckIntervalSeconds).
+SHORTEST_S = 5
 
 
 def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
@@ -219,7 +221,10 @@ def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("slow"))
         .otherwise(pl.lit("answered"))
     )
-    n = pl.when(outcome == "refused").then("fp").when(outcome == "unreachable").then(1).otherwise(_several())
+    # Each refused check is a SYN and a reset; more of them than can come in that time are no checks of one checker.
+    most = (pl.col("until") - pl.col("start")).dt.total_seconds() // SHORTEST_S + 1
+    refused = pl.min_horizontal("fp", most.clip(1))
+    n = pl.when(outcome == "refused").then(refused).when(outcome == "unreachable").then(1).otherwise(_several())
     return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64))
 
 
