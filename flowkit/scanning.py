@@ -34,7 +34,7 @@ SIP = 4 << 20
 SAMPLES = 8
 """How many objects of a flow log are looked at before it is taken for something else."""
 
-AHEAD = 2
+AHEAD = 3
 """How many sips are read at a time: while one is used, the next is on its way."""
 
 

@@ -28,7 +28,8 @@ HEADER, BLANK = "header", ""
 
 GZIP = b"\x1f\x8b"
 
-_MEMBER = GZIP + b"\x08"
+MEMBER = GZIP + b"\x08"
+"""How each member of gzip data begins."""
 
 GZIP_BASE64 = b"H4sI"
 """How gzip data begin in base64."""
@@ -270,11 +271,11 @@ def _salvaged(machine: zlib._Decompress, data: bytes) -> tuple[bytes, bytes]:
 
 def _next_member(data: bytes, raw: Iterator[bytes]) -> bytes:
     """Return the bytes from where the next member may begin, or none."""
-    while (at := data.find(_MEMBER)) < 0:
+    while (at := data.find(MEMBER)) < 0:
         more = next(raw, b"")
         if not more:
             return b""
-        data = data[-len(_MEMBER) :] + more
+        data = data[-len(MEMBER) :] + more
     return data[at:]
 
 

@@ -16,10 +16,11 @@ from io import BytesIO
 from pathlib import Path
 
 import polars as pl
+from isal import igzip_lib, isal_zlib
 
 from flowkit.formats.batch import Batch, Types, Wanted
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
-from flowkit.formats.pieces import GZIP, head
+from flowkit.formats.pieces import GZIP, MEMBER, head
 from flowkit.formats.words import is_name
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
@@ -27,6 +28,9 @@ _STATUS = "_status"
 _MORE = "_more"
 _SMALL = 16 << 10
 """Bytes of a file up to which polars takes longer to open it than to read it."""
+
+_WHOLE = 16 << 20
+"""Bytes of gzip files that are unpacked at once, to ten times as much or so."""
 
 _MOST = 128 << 20
 """Bytes of text of small files put together."""
@@ -54,8 +58,12 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     """Return the records of clean files, all in one go; raises `Dirty` where a line is not clean."""
     if field_of(form.names[-1]).raw != pl.String and not all(map(ends_with_a_line, paths)):
         raise Dirty
-    lines = _scan(list(paths), form, "object" if "object" in wanted.reads else None)
-    return _read(lines, paths, form, wanted)
+    named = "object" in wanted.reads
+    try:
+        source = list(paths) if named else _unpacked(paths)
+    except (OSError, igzip_lib.IsalError) as why:  # type: ignore[misc]  # its stub calls the class a value
+        raise Dirty from OSError(str(why))
+    return _read(_scan(source, form, "object" if named else None), paths, form, wanted)
 
 
 def read_small(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
@@ -71,6 +79,26 @@ def read_small(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
         each = pl.Series(list(paths)).repeat_by(pl.Series([text.count(b"\n") for text in texts]))
         lines = lines.with_columns(each.explode(empty_as_null=False).alias("object"))
     return _read(lines, paths, form, wanted)
+
+
+def _unpacked(paths: Sequence[str]) -> list[str] | list[bytes]:
+    """Return the text of gzip files, which ISA-L unpacks in a third of polars' time; else the paths, for polars.
+
+    Texts are held whole, so not of large files; and not where a file may be more than one member, or hold more.
+    """
+    texts: list[bytes] = []
+    if sum(map(os.path.getsize, paths)) <= _WHOLE:
+        for path in paths:
+            raw = Path(path).read_bytes()
+            size = int.from_bytes(raw[-4:], "little")
+            if raw[:2] != GZIP or raw.find(MEMBER, 1) > 0 or size > _MOST:
+                break
+            texts.append(isal_zlib.decompress(raw, wbits=31, bufsize=size + 1))
+            if len(texts[-1]) != size:
+                break
+        else:
+            return texts
+    return list(paths)
 
 
 def is_small(path: str) -> bool:
@@ -127,7 +155,7 @@ def ends_with_a_line(path: str) -> bool:
         return file.read(1) == b"\n"
 
 
-def _scan(source: list[str] | BytesIO, form: Format, object_column: str | None) -> pl.LazyFrame:
+def _scan(source: list[str] | list[bytes] | BytesIO, form: Format, object_column: str | None) -> pl.LazyFrame:
     lead: Types = dict.fromkeys((f"_lead{i}" for i in range(form.lead)), pl.String)
     schema = {**lead, **{field_of(name).column: parsed(field_of(name), form) for name in form.names}}
     # The last word stays as it is: a `-` there is a value, nothing at all is a line cut short.

@@ -23,12 +23,13 @@ def hurt(data: bytes, at: int) -> bytes:
     [
         (MEMBERS[0] + b"\0", 10, None),
         (MEMBERS[0] + bytes(3_000_000) + MEMBERS[1], 20, None),
+        (MEMBERS[0] * 2, 20, None),
         (hurt(WHOLE, len(WHOLE) - 8), 8000, "its gzip checksum is wrong"),
         (MEMBERS[0] + hurt(MEMBERS[1], 60) + MEMBERS[2], 20, "its gzip data are damaged"),
         (MEMBERS[0] + hurt(MEMBERS[1], 60), 10, "its gzip data are damaged"),
         (WHOLE[:-10], 8000, "its gzip data are cut short"),
     ],
-    ids=["a zero", "many zeros", "a wrong checksum", "damage in the middle", "damage at the end", "no end"],
+    ids=["a zero", "many zeros", "twins", "a wrong checksum", "damage in the middle", "damage at the end", "no end"],
 )
 def test_what_can_be_unpacked_is_read(written: Writer, data: bytes, flows: int, note: str | None) -> None:
     ledger = fk.load(written("a.log.gz", data=data), cache=False).ledger.row(0, named=True)
