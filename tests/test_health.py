@@ -214,6 +214,38 @@ def test_a_streak_goes_on_from_state_to_state_for_the_load_balancer_but_is_count
     assert target_health(flows).filter(pl.col("checker") == NODES[0]).collect()["failed_in_a_row"].max() == 18
 
 
+def minutely(flows: pl.LazyFrame, ports: int) -> pl.LazyFrame:
+    """The same checks from a few ports that come back in turn: a record holds what a port did in a minute."""
+    tick = (pl.col("start") - START).dt.total_seconds() // 10
+    port = pl.when(pl.col("dstport") == 80).then("srcport").otherwise("dstport")
+    back = 20_000 + tick % ports
+    there = flows.with_columns(
+        srcport=pl.when(port == pl.col("srcport")).then(back).otherwise("srcport"),
+        dstport=pl.when(port == pl.col("dstport")).then(back).otherwise("dstport"),
+    )
+    sums, times = [pl.col(name).sum() for name in ("packets", "bytes")], [pl.col("start").min(), pl.col("end").max()]
+    keys = ["interface_id", "protocol", "action", "kind", "srcaddr", "dstaddr", "srcport", "dstport"]
+    return there.group_by(*keys, pl.col("start").dt.truncate("1m").alias("window")).agg(*sums, *times).drop("window")
+
+
+@pytest.mark.parametrize("ports", [4, 5, 6, 8])
+@pytest.mark.parametrize(("state", "sizes"), [("refused", REFUSED), ("unreachable", LOST)])
+def test_source_ports_that_come_back_neither_hide_an_outage_nor_make_one(
+    ports: int, state: str, sizes: tuple[int, int, int, int]
+) -> None:
+    flows = frame(
+        story((0, 5, ANSWERED), (5, 8, sizes), (8, 12, ANSWERED)),
+        story((0, 12, ANSWERED), target=OTHER),
+    )
+    found = health_changes(minutely(flows, ports)).collect()
+    assert found.select("target", "state", "checks").rows() == [
+        (f"{TARGET}:80", "answering", 60),
+        (f"{TARGET}:80", state, 36),
+        (f"{TARGET}:80", "answering", 48),
+        (f"{OTHER}:80", "answering", 144),
+    ]
+
+
 def test_second_copies_of_records_are_no_checks_of_their_own() -> None:
     flows = frame(story((0, 3, ANSWERED), (3, 5, REFUSED), (5, 7, ANSWERED)))
     for question in (target_health, health_changes, cadence):

@@ -24,9 +24,14 @@ TOLD = {
 # A reply so much smaller than the smallest of the usual ones was cut short: of the replies a port gives its checker,
 # one in ten is as small as that or smaller.
 CUT, USUAL = 0.6, 0.1
+# Of the records of a checker whose ports come back, one in four holds one check: checks that a window's edge cut are
+# fewer, and where two share a record half the others do not.
+SINGLE = 0.25
 # TCP sends again after 1 s and then 2 s more (RFC 6298): who takes three seconds longer than usual was stalled, or lost
 # more than one segment.
 LATE_MS, TIMES_AS_LONG = 3_000, 3
+# A check that nobody answers is a SYN and three more, 1, 3 and 7 s later: by then it is given up (10 s by default).
+SYNS = 4
 # Checks come every 5 s at the most often (Elastic Load Balancing API, HealthCheckIntervalSeconds).
 SHORTEST_S = 5
 
@@ -160,15 +165,20 @@ def _joined(parts: pl.DataFrame) -> pl.DataFrame:
     """Return the connections that a window's edge cut in two as one: halves that make no more than one check."""
     keys = [*PAIR, "port", "_bin"]
     stood = ~_silent() & (pl.col("fp") > 1)
-    usual = pl.col("fp").filter(stood).median().over(PAIR).fill_null(1)
-    parts = parts.with_columns(usual=usual, answer=pl.col("bb").filter(stood).median().over(PAIR))
+    packets = pl.col("fp").filter(stood)
+    # Where a checker's ports come back, one record in two may hold two checks: one check is what the smaller ones hold.
+    back = pl.len().over(PAIR) >= 2 * pl.col("port").n_unique().over(PAIR)
+    usual = pl.when(back).then(packets.quantile(SINGLE).over(PAIR)).otherwise(packets.median().over(PAIR)).fill_null(1)
+    parts = parts.with_columns(usual=usual, answer=pl.col("bb").filter(stood).median().over(PAIR), back=back)
     amounts = ["fp", "fb", "bp", "bb"]
-    after = parts.select(*keys, *amounts, "end").with_columns(pl.col("_bin") - 1)
-    before = parts.select(*keys, *amounts).with_columns(pl.col("_bin") + 1)
+    # Where ports come back, the next window has the next check: a SYN and its reset are whole, and SYNs in vain too.
+    lost = _silent() & (pl.col("bp") == 0)
+    parts = parts.with_columns(whole=_silent() & (pl.col("bp") == pl.col("fp")), lost=lost)
+    after = parts.select(*keys, *amounts, "whole", "lost", "end").with_columns(pl.col("_bin") - 1)
+    before = parts.select(*keys, *amounts, "whole", "lost").with_columns(pl.col("_bin") + 1)
     parts = parts.join(after, on=keys, how="left", suffix="_after").join(before, on=keys, how="left", suffix="_before")
-    one = pl.col("usual") + 2
-    tail = (pl.col("fp_before") + pl.col("fp") <= one) & (pl.col("fp") < pl.col("usual"))
-    head = (pl.col("fp") + pl.col("fp_after") <= one).fill_null(value=False)
+    tail = _one("_before") & (pl.col("fp") < pl.col("usual"))
+    head = _one("_after").fill_null(value=False)
     # An answer may also be recorded in the window before: a balancer's interface is logged by several capturers.
     early = ((pl.col("fp_before") == 0) & (pl.col("bp") == 0)).fill_null(value=False)
     whole = [
@@ -183,6 +193,13 @@ def _joined(parts: pl.DataFrame) -> pl.DataFrame:
     whole.append(pl.when(head).then("end_after").otherwise("end").alias("until"))
     tail &= pl.col("fp_before") > 0
     return parts.filter((pl.col("fp") > 0) & ~tail.fill_null(value=False)).with_columns(whole)
+
+
+def _one(beside: str) -> pl.Expr:
+    """Whether a connection and what its port has in the window beside it make no more than one check."""
+    both = pl.col("fp") + pl.col(f"fp{beside}")
+    vain = pl.col("back") & pl.col("lost") & pl.col(f"lost{beside}") & (both > SYNS)
+    return (both <= pl.col("usual") + 2) & ~vain & ~pl.col("whole") & ~pl.col(f"whole{beside}")
 
 
 def _longer() -> pl.Expr:
@@ -224,7 +241,8 @@ def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
     # Each refused check is a SYN and a reset; more of them than can come in that time are no checks of one checker.
     most = (pl.col("until") - pl.col("start")).dt.total_seconds() // SHORTEST_S + 1
     refused = pl.min_horizontal("fp", most.clip(1))
-    n = pl.when(outcome == "refused").then(refused).when(outcome == "unreachable").then(1).otherwise(_several())
+    vain = pl.when("back").then((pl.col("fp") / SYNS).ceil()).otherwise(1)
+    n = pl.when(outcome == "refused").then(refused).when(outcome == "unreachable").then(vain).otherwise(_several())
     return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64))
 
 
@@ -244,4 +262,6 @@ def _late() -> pl.Expr:
     """Whether a check took far longer than is usual there, where each has times of its own and a port is one check."""
     took = (pl.col("until") - pl.col("start")).dt.total_milliseconds()
     usual = took.median().over("checker", "served")
-    return ~pl.col("shared") & (usual < LATE_MS) & (took >= TIMES_AS_LONG * usual + LATE_MS)
+    # One that holds more than a check lasts from the first to when its port came back.
+    single = ~pl.col("back") | (pl.col("fp") <= pl.col("usual"))
+    return ~pl.col("shared") & single & (usual < LATE_MS) & (took >= TIMES_AS_LONG * usual + LATE_MS)
