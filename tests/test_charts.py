@@ -408,11 +408,11 @@ def test_target_health_says_which_target_failed_and_when() -> None:
     healthy = health_table("10.0.0.3:80").with_columns(answered=pl.lit(6), refused=pl.lit(0), unreachable=pl.lit(0))
     figure = charts.target_health(pl.concat([healthy, health_table()], how="vertical_relaxed"), tz="Asia/Tokyo")
     assert figure.title == (
-        "10.0.0.2:80 refused or left unanswered 14 of 30 checks, 09:01 to 09:03; 1 other target failed none"
+        "10.0.0.2:80 refused or left unanswered 14 of 30 checks, 09:01 to the end; 1 other target failed none"
     )
     assert (
         "10.0.0.2:80 · 14 of 30 checks failed; line: service, up to 40 flows in a minute; "
-        "refused 8 times, 09:01 to 09:02; unreachable 6 times, 09:02 to 09:03." in figure.alt
+        "refused 8 times, 09:01 to 09:02; unreachable 6 times, 09:02 to the end." in figure.alt
     )
 
 
@@ -426,7 +426,9 @@ def test_targets_that_were_sent_no_checks_are_told_where_none_failed() -> None:
         answered=pl.Series([0, 6, 6] * 2), state=pl.Series(["no checks seen", "answering", "answering"] * 2),
         refused=0, unreachable=0,
     )  # fmt: skip
-    assert charts.target_health(quiet).title == "[fd00::1]:80 was sent no checks, 00:00 to 00:01; none failed"
+    assert (
+        charts.target_health(quiet).title == "[fd00::1]:80 was sent no checks, from the beginning to 00:01; none failed"
+    )
 
 
 def test_one_failed_check_is_no_headline() -> None:

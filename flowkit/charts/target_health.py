@@ -47,7 +47,7 @@ def target_health(
     >>> from datetime import UTC, datetime
     >>> table = {"target": ["10.0.0.2:80"], "time": [datetime(2026, 5, 14, tzinfo=UTC)], "answered": 2, "refused": 10}
     >>> target_health(pl.DataFrame({**table, "slow": 0, "unreachable": 0, "service": 7})).title
-    '10.0.0.2:80 refused 10 of 12 checks, 00:00 to 00:01'
+    '10.0.0.2:80 refused 10 of 12 checks, all along'
     """
     frame = collected(table, "target", "time", *_STATES, "service", names=names)
     checks, away = near(frame.with_columns(n=pl.sum_horizontal(_STATES)), tz, n="n", what="check")
@@ -157,11 +157,17 @@ class _Health:
         return f"line: service, up to {most} in {words.each(self.width)}{broken}"
 
     def span(self, target: str, column: str) -> str:
-        """Return between which times a target's count is not 0."""
+        """Return between which times a target's count is not 0; a bin at the edge may reach beyond the records."""
         times: list[datetime] = self.own(target).filter(pl.col(column).cast(pl.Int64) > 0)["time"].to_list()
         every: list[datetime] = self.summed["time"].to_list()
-        ends = (min(times), max(times) + self.width)
-        return " to ".join(words.moment(time, self.at, min(every), max(every), self.width) for time in ends)
+        first, last = min(times) == min(every), max(times) == max(every)
+        begin, end = (
+            words.moment(time, self.at, min(every), max(every), self.width)
+            for time in (min(times), max(times) + self.width)
+        )
+        if first and last:
+            return "all along"
+        return f"{'from the beginning' if first else begin} to {'the end' if last else end}"
 
 
 def _chart(health: _Health) -> style.Drawing:
