@@ -335,6 +335,36 @@ def test_service_beside_a_health_check_port_of_its_own_is_what_goes_to_the_addre
     assert target_health(flows).collect()["service"].to_list() == [4, 4]
 
 
+def test_service_goes_with_the_port_it_went_to_and_with_one_only() -> None:
+    """Port 80 is for checks alone; 81 is checked too and has clients, and so has 82, which nobody checks."""
+    ports = pl.col("srcport", "dstport")
+    checked = frame(story((0, 3, ANSWERED))).with_columns(ports.replace(80, 81))
+    visits = frame(*(check(65 + tick, REFUSED, node="203.0.113.7", kind="service") for tick in range(7)))
+    others = frame(*(check(80 + tick, (5, 400, 5, 900), node="203.0.113.7", kind="service") for tick in range(4)))
+    parts = [visits.with_columns(ports.replace(80, 81)), others.with_columns(ports.replace(80, 82))]
+    found = health_changes(pl.concat([frame(story((0, 3, ANSWERED))), checked, *parts])).collect()
+    assert found.select("target", "service", "service_failed").rows() == [
+        (f"{TARGET}:80", 4, 0),
+        (f"{TARGET}:81", 7, 7),
+    ]
+
+
+def test_service_that_failed_before_the_first_check_was_seen_is_counted() -> None:
+    visits = (check(50 + tick, REFUSED, node="203.0.113.7", kind="service") for tick in range(5))
+    found = health_changes(frame(*visits, story((1, 4, REFUSED)))).collect()
+    assert found.select("state", "service_failed").rows() == [("refused", 5)]
+
+
+@pytest.mark.parametrize(("before", "failed"), [(ANSWERED, 8), (LOST, 0)])
+def test_failures_that_may_be_checks_are_service_only_where_it_is_known_how_many_checks_are_due(
+    before: tuple[int, int, int, int], failed: int
+) -> None:
+    """Of the 10 connections of each node that failed 6 are its checks: if any was ever answered, that is known."""
+    lost = (check(180 + tick, REFUSED, node=node, kind="uncertain") for node in NODES for tick in range(10))
+    found = health_changes(frame(story((0, 3, before)), *lost, story((4, 6, before)))).collect()
+    assert found["service_failed"].sum() == failed
+
+
 def test_a_target_that_fails_one_of_its_checkers_only_is_told_by_checker() -> None:
     def seen_by(node: str, *chapters: tuple[float, float, tuple[int, int, int, int]]) -> Iterator[Record]:
         return (r for r in story(*chapters) if node in (r["srcaddr"], r["dstaddr"]))

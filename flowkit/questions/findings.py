@@ -12,7 +12,7 @@ import polars as pl
 from flowkit.case import Case
 from flowkit.case.coverage import silence, width
 from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
-from flowkit.questions.health import each_bin, lasting, seen_health
+from flowkit.questions.health import lasting, seen_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
 from flowkit.questions.stories import felt, one_sided, story, verdict
@@ -71,7 +71,7 @@ def _health(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
     spans = case.spans.filter(pl.col("log_status") == "OK")
     asked = seen_health(case.flows, None, case.knowledge.target_groups, spans=spans, coverage=gaps.lazy())
     found = asked.collect().lazy()
-    changes, each, health = pl.collect_all([lasting(found, "target"), lasting(found, "checker"), each_bin(found)])
+    changes, each, health = pl.collect_all([lasting(found, "target"), lasting(found, "checker"), found])
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
     steady = 0

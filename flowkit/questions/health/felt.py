@@ -14,45 +14,57 @@ _LEAST = 3.0
 
 @dataclass(frozen=True)
 class Service:
-    """The service beside a failing target: flows a minute before and meanwhile, to it and to all, and what failed."""
+    """The service beside a failing target: what failed, and the flows a minute served before and meanwhile."""
 
     failed: int
     """Flows of service to it that were refused or not answered, from a window before to a window after."""
+    alike: int
+    """Flows that failed and may be service's or checks': they look the same."""
+    elsewhere: str | None
+    """Its address, where its port is for checks alone and the service goes to other ports."""
     before: float | None
-    """Flows a minute to it before, None where the span begins with the failure."""
+    """Flows a minute that it served before, None where the span begins with the failure."""
     meanwhile: float | None
-    """Flows a minute to it meanwhile, those that failed left out; None where the failure fills no window."""
+    """Flows a minute that it served meanwhile; None where the failure fills no window."""
     all_before: float | None
     all_meanwhile: float | None
 
     def words(self, name: str) -> list[str]:
         """Return it in sentences; none where there is no service to speak of."""
-        said = [self._failed(name), self._rate(), self._others()]
+        where = f"{self.elsewhere}, on ports that nobody checks," if self.elsewhere else name
+        said = [self._failed(where), self._doubtful(name), self._rate(), self._others()]
         return [sentence for sentence in said if sentence]
 
-    def _failed(self, name: str) -> str:
+    def _failed(self, where: str) -> str:
         if self.failed:
             many = "s" if self.failed > 1 else ""
-            return f"Clients felt it: {self.failed:,} service flow{many} to {name} failed."
-        return f"No service flow to {name} is seen to fail." if self.before or self.meanwhile else ""
+            return f"Clients felt it: {self.failed:,} service flow{many} to {where} failed."
+        seen = not self.alike and (self.before or self.meanwhile)
+        return f"No service flow to {where} is seen to fail." if seen else ""
+
+    def _doubtful(self, name: str) -> str:
+        if not self.alike:
+            return ""
+        many = f"{self.alike:,} failed flow{'s' if self.alike > 1 else ''} to {name}"
+        return f"Whether {many} {'were' if self.alike > 1 else 'was'} service or health checks cannot be told."
 
     def _rate(self) -> str:
         if self.meanwhile is None or not (self.before or self.meanwhile):
             return ""
         if self.before is None:
-            return f"It was sent {_rate(self.meanwhile)} meanwhile."
-        return f"It was sent {_rate(self.before)} before and {_count(self.meanwhile)} meanwhile."
+            return f"It served {_rate(self.meanwhile)} meanwhile."
+        return f"It served {_rate(self.before)} before and {_count(self.meanwhile)} meanwhile."
 
     def _others(self) -> str:
         before, now = self.all_before, self.all_meanwhile
         if before is None or now is None or before < _LEAST or self.before in (None, before):
             return ""
         end = ": the others carried it." if now >= _CARRIED * before else ": less was served."
-        return f"All targets together were sent {_count(before)} before and {_count(now)} meanwhile{end}"
+        return f"All targets together served {_count(before)} before and {_count(now)} meanwhile{end}"
 
 
 def felt(health: pl.DataFrame, target: str, start: datetime, end: datetime) -> Service:
-    """Return what became of the service while a target failed, from a table of `target_health`."""
+    """Return what became of the service while a target failed, from a table of `seen_health`."""
     rows = health.unique(["target", "time"]).sort("time")
     width = _width(rows["time"])
     until = pl.col("time") + width
@@ -63,9 +75,11 @@ def felt(health: pl.DataFrame, target: str, start: datetime, end: datetime) -> S
     served = pl.col("service") - pl.col("service_failed")
     return Service(
         failed=int(touching["service_failed"].sum()),
-        before=_pace(own.filter(prior), pl.col("service"), width),
+        alike=int(touching["alike"].sum()),
+        elsewhere=target.rpartition(":")[0] if own["elsewhere"].any() else None,
+        before=_pace(own.filter(prior), served, width),
         meanwhile=_pace(own.filter(during), served, width),
-        all_before=_pace(rows.filter(prior), pl.col("service"), width),
+        all_before=_pace(rows.filter(prior), served, width),
         all_meanwhile=_pace(rows.filter(during), served, width),
     )
 

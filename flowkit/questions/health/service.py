@@ -12,35 +12,52 @@ _SYN, _MOST_SYNS, _V6 = (60.0, 48.0, 44.0), 3, 20
 _ADDRESS = pl.col("target").str.replace(r":\d+$", "").str.strip_chars("[]")
 _PORT = pl.col("target").str.extract(r":(\d+)$").cast(pl.Int64)
 
-SERVICE = {"service": pl.Int64(), "service_failed": pl.Int64()}
+SERVICE = {"service": pl.Int64(), "service_failed": pl.Int64(), "alike": pl.Int64(), "elsewhere": pl.Boolean()}
+_COUNTS = ["service", "service_failed"]
 
 
 def served(health: pl.DataFrame, records: pl.LazyFrame, bins: Bins) -> pl.DataFrame:
     """Return the health with `service` and `service_failed`, the records of service towards the target in the bin.
 
-    Of the failed ones that may be checks or service, those taken for checks are not counted again. Where nobody but
-    checkers meets a target's port, it is a health-check port of its own, and the service is what goes to its address.
+    Of the failed ones that may be checks or service, those are service that are more than the checks due. Where a
+    target answered no check, how many are due is not known: `alike` counts them, and they are in neither of the two.
+    Where nobody but checkers meets a target's port, it is a health-check port of its own, and the service is what goes
+    to the ports of its address that nobody checks: `elsewhere`.
     """
     health = health.with_columns(_address=_ADDRESS, _port=_PORT)
-    seen = _counts(health, records, bins)
+    seen = _in_rows(_counts(health, records, bins), health)
     there = seen.filter(pl.col("service") > 0)
     own = there.drop_nulls("_port").drop("_maybe")
-    whole = there.group_by("_bin", "_address").agg(pl.col(list(SERVICE)).sum())
-    maybe = seen.drop_nulls("_port").drop(list(SERVICE))
+    unchecked = there.filter(pl.col("_port").is_null()).select("_bin", "_address", *_COUNTS)
+    maybe = seen.drop_nulls("_port").drop(_COUNTS)
     end = ["_address", "_port", "_bin"]
     joined = (
         health.join(own, on=end, how="left")
-        .join(whole, on=["_address", "_bin"], how="left", suffix="_address")
+        .join(unchecked, on=["_address", "_bin"], how="left", suffix="_address")
         .join(maybe, on=end, how="left")
     )
     met = pl.col("service").is_not_null().any().over("target")
-    joined = joined.with_columns(
-        pl.when(met).then(name).otherwise(f"{name}_address").fill_null(0).alias(name) for name in SERVICE
-    )
+    counts = [pl.when(met).then(name).otherwise(f"{name}_address").fill_null(0).alias(name) for name in _COUNTS]
     spare = (pl.col("_maybe").fill_null(0) - pl.col("borrowed").sum().over("target", "_bin")).clip(0)
-    return joined.with_columns(pl.col("service") + spare, pl.col("service_failed") + spare).select(
-        *health.drop("_address", "_port").columns, *SERVICE
-    )
+    known = pl.col("answered").sum().over("target") > 0
+    more = pl.when(known).then(spare).otherwise(0)
+    joined = joined.with_columns(*counts, alike=pl.when(known).then(0).otherwise(spare), elsewhere=~met)
+    return joined.with_columns(pl.col(*_COUNTS) + more).select(*health.drop("_address", "_port").columns, *SERVICE)
+
+
+def _in_rows(seen: pl.DataFrame, health: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts with those of the window before a port's first check in that check's, and after its last.
+
+    The first and the last window of a span are cut off: service of theirs would have no row, and vanish.
+    """
+    ends = {"first": pl.col("_bin").min(), "last": pl.col("_bin").max()}
+    spans = health.group_by("_address", "_port").agg(**ends)
+    others = health.group_by("_address").agg(**ends).with_columns(_port=pl.lit(None, pl.Int64))
+    spans = pl.concat([spans, others.select(spans.columns)])
+    known = seen.join(spans, on=["_address", "_port"], how="left", nulls_equal=True)
+    near = pl.col("_bin").clip(pl.col("first"), pl.col("last"))
+    at = pl.when((near - pl.col("_bin")).abs() <= 1).then(near).otherwise("_bin")
+    return known.group_by("_address", "_port", _bin=at).agg(pl.col(*_COUNTS, "_maybe").sum())
 
 
 def _counts(health: pl.DataFrame, records: pl.LazyFrame, bins: Bins) -> pl.DataFrame:
