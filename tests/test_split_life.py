@@ -247,3 +247,26 @@ def test_a_monitor_that_sends_the_checks_own_bytes_is_uncertain() -> None:
     assert kinds == ["uncertain"]
     said = split.clusters.filter(kind="uncertain")["reason"][0]
     assert "the nodes that check alike pass clients' data on, and it passes none" in said
+
+
+def test_a_failing_check_that_a_windows_edge_cuts_is_one_check_and_has_one_kind_on_both_interfaces() -> None:
+    """Checks every 10 s in windows of 60 s: the edge at the target cuts the same one of six, minute after minute."""
+    silent = [
+        piece
+        for i, node in enumerate(NODES)
+        for tick in range(24, 54)
+        for record in hop(tick * 10 + 2.1 * i, (node, TARGETS[0], 80), (3, 180, 0, 0), check=True, window=60)
+        for piece in (cut(record) if tick % 6 == 5 and record["interface_id"] == f"eni-{TARGETS[0]}" else [record])
+    ]
+    answered = world(
+        lambda _: (4, 216, 3, 164), minutes=20, window=60, there=lambda to, at: to != TARGETS[0] or not 240 <= at < 540
+    )
+    flows = frame(answered + silent).drop("check")
+    failing = fit(flows).label(flows).filter(pl.col("bytes") == 60 * pl.col("packets")).collect()
+    assert failing["kind"].unique().to_list() == ["health-check"]
+
+
+def cut(record: Record) -> list[Record]:
+    """A record of three SYNs as two: one before the window's edge, two behind it."""
+    later = {end: record[end] + timedelta(seconds=60) for end in ("start", "end")}
+    return [record | {"packets": 1, "bytes": 60}, record | {"packets": 2, "bytes": 120} | later]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.split.beat import within
+from flowkit.split.beat import options, within
 from flowkit.split.decide import DOUBT
 from flowkit.split.fronts import own
 from flowkit.split.keys import name, number
@@ -14,6 +14,8 @@ from flowkit.split.reduce import SHAPE, UNIT, Reduced
 FILLED = 0.85
 # Evenness that leaves no room for chance: such a family's clock can be counted on, tick by tick.
 STEADY = 0.2
+# SYNs in as many packets as a fifth of all that nothing answers are a whole train; what is shorter may be cut.
+TRAIN = 0.2
 SEEN = ["unit", "slot"]
 SIZE = ["unit", "x", "packets"]
 RANGE = ["unit", "lo", "hi", "least", "most", "folds"]
@@ -51,7 +53,7 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     hist = own(reduced.hist, units, reduced.fronts)
     rows = hist.join(_roles(hist, units, accepted, found), on=SHAPE).join(facts, on="unit")
     rows = rows.with_columns(slot=pl.col("bin") // pl.col("grain"))
-    rows = rows.with_columns(came=(pl.col("n") * pl.col("times")).filter("main").sum().over(SEEN))
+    rows = _ticked(rows).with_columns(came=pl.col("ticks").filter("main").sum().over(SEEN))
     rows = rows.with_columns(expected=pl.col("pace") * _covered())
     rows = rows.with_columns(
         missing=(pl.col("expected") - pl.col("came")).clip(0), jitter=(pl.col("rough") * pl.col("expected")).sqrt()
@@ -67,7 +69,34 @@ def _roles(hist: pl.DataFrame, units: pl.DataFrame, accepted: pl.DataFrame, foun
     sizes = sizes.with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
     sizes = _undenied(sizes, found)
     sizes = sizes.join(_sizes(sizes, accepted), on=SIZE, how="left").with_columns(form=_broken_form())
-    return sizes.select(*SHAPE, "chance", "times", "whole", "form", main=pl.col("chance").is_not_null())
+    return sizes.select(
+        *SHAPE,
+        "chance",
+        "times",
+        "whole",
+        "form",
+        main=pl.col("chance").is_not_null(),
+        silent=pl.col("x") == options(pl.col("h")) * pl.col("packets"),
+    )
+
+
+def _ticked(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `ticks`, the checks that the connections of a row make.
+
+    SYNs that nothing answers go on for seconds, and a window's edge cuts some of them in two (of checks every 10 s the
+    same ones in every window of 60 s): the second piece, known by its port, is no check more.
+    """
+    trains = rows.filter("silent").group_by("unit", "packets").agg(pl.col("n").sum())
+    usual = pl.col("n") >= TRAIN * pl.col("n").sum()
+    trains = trains.group_by("unit").agg(train=pl.col("packets").filter(usual).max())
+    rows = rows.join(trains, on="unit", how="left")
+    pieces = rows.filter(pl.col("silent") & (pl.col("packets") < pl.col("train"))).select(*SHAPE, "bin", "ports")
+    pieces = pieces.explode("ports")
+    begun = pieces.select("unit", pl.col("bin") + 1, "ports").unique()
+    rest = pieces.join(begun, on=["unit", "bin", "ports"], how="semi").group_by(*SHAPE, "bin").agg(rest=pl.len())
+    rows = rows.join(rest, on=[*SHAPE, "bin"], how="left")
+    silent, others = pl.col("n") - pl.col("rest").fill_null(0), pl.col("n") * pl.col("times").fill_null(1)
+    return rows.with_columns(ticks=pl.when("silent").then(silent).otherwise(others))
 
 
 def _units(accepted: pl.DataFrame) -> pl.DataFrame:
@@ -133,9 +162,18 @@ def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
         .then((then + 0.05) / (now + 0.05))
         .otherwise(pl.col("expected") / pl.col("came"))
     )
+    share = pl.when("silent").then(pl.max_horizontal(share, _unanswered())).otherwise(share)
     # What a person decided holds for the whole size, on the beat and off it; and so does what is mixed.
     fits = pl.when(pl.col("clocked") & ~full & ~pl.col("whole")).then(share.clip(0, 1)).otherwise(1.0)
     return main.with_columns(chance=pl.col("chance") * fits)
+
+
+def _unanswered() -> pl.Expr:
+    """Return the share of a crowd of unanswered SYNs that are checks: they fail in the place of those answered."""
+    failed = pl.col("ticks").filter("silent").sum().over(SEEN)
+    missing = (pl.col("expected") - (pl.col("came") - failed)).clip(0)
+    some = pl.when((missing >= 2) & (failed <= 8 * missing)).then(DOUBT).otherwise(0.0)
+    return pl.max_horizontal(missing / failed.clip(1), some)
 
 
 def _usual(rows: pl.DataFrame, calm: pl.Expr) -> pl.DataFrame:
@@ -154,7 +192,7 @@ def _fills(rows: pl.DataFrame) -> pl.DataFrame:
     others = others.join(windows, on="unit", how="left").join(usual, on=SHAPE, how="left")
     usual_rate = pl.col("usual").fill_null(0) / pl.col("windows").fill_null(1)
     odd = others.filter(pl.col("alone") | (~calm & (usual_rate <= pl.col("n") / 2)))
-    odd = odd.with_columns(odd=pl.col("n").sum().over(SEEN))
+    odd = odd.with_columns(odd=pl.col("ticks").sum().over(SEEN))
     room = pl.col("missing") + pl.max_horizontal(pl.lit(1.0), 0.25 * pl.col("expected"))
     fits = pl.when((pl.col("odd") <= room) | ~pl.col("clocked")).then(1.0).otherwise(pl.col("missing") / pl.col("odd"))
     # Where ticks are missing, some of even a crowd of such records are the missing checks: never plainly service.
