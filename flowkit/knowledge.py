@@ -52,7 +52,7 @@ class TargetGroup:
     name: str
     protocol: str = "TCP"
     port: int | None = None
-    health_check_protocol: str = "TCP"
+    health_check_protocol: str | None = None
     health_check_port: int | None = None
     interval_s: float | None = None
     timeout_s: float | None = None

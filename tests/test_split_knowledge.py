@@ -100,6 +100,12 @@ def test_what_the_settings_say_against_the_records_stands_in_the_boundary(flows:
     assert "Target group 'web' was said to check by TCP, but the checks of port 80 carry data." in split.boundary
 
 
+def test_nothing_is_said_of_a_protocol_that_nobody_gave(flows: pl.LazyFrame) -> None:
+    split = fit(flows, target_groups=[{"name": "web", "port": 80, "interval_s": 10}])
+    assert "was said" not in split.boundary
+    assert "protocol" not in split.clusters["reason"][0]
+
+
 def test_several_checkers_at_a_node_are_told_by_the_settings(flows: pl.LazyFrame) -> None:
     known = first(flows, target_groups=[{**HTTP, "interval_s": 20}])
     assert "every 10.0 s from 1 node, which is every 20 s from each of 2 checkers at the node" in known["reason"]

@@ -33,7 +33,7 @@ def agreed(found: pl.DataFrame, known: Knowledge) -> pl.DataFrame:
     )
     met = pairs.join(table, how="cross").filter(here).with_columns(paced=_paced(), spoken=_spoken())
     # Of several groups that check a target on one port, the one that fits best.
-    fit = pl.col("paced").fill_null(False).cast(pl.Int8) + pl.col("spoken").cast(pl.Int8)
+    fit = pl.col("paced").fill_null(False).cast(pl.Int8) + pl.col("spoken").fill_null(False).cast(pl.Int8)
     named = pl.col("g_address").is_not_null().cast(pl.Int8)
     best = met.sort(fit, named, "group", descending=[True, True, False]).unique(
         "range", keep="first", maintain_order=True
@@ -77,7 +77,7 @@ def _paced() -> pl.Expr:
 
 
 def _spoken() -> pl.Expr:
-    """Return whether the payload is that of the group's protocol: a TCP check sends none, the others do."""
+    """Return whether the payload suits the group's protocol: none for TCP; null if it is not known."""
     return (pl.col("g_protocol") == "TCP") == (pl.col("payload_high") == 0)
 
 
