@@ -51,6 +51,7 @@ def test_what_it_knows_is_what_the_split_takes(orders: LoadBalancer) -> None:
     assert group == TargetGroup(
         name="orders-api",
         port=8080,
+        health_check_protocol="TCP",
         interval_s=10,
         timeout_s=10,
         healthy_threshold=3,
