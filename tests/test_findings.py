@@ -79,6 +79,13 @@ def test_loss_and_silence_are_findings(written: Writer, cache_folder: Path) -> N
     assert "1 malformed line: see case.quarantine." in words
 
 
+def test_what_aws_left_out_is_as_long_as_its_windows(written: Writer) -> None:
+    """Four windows of a minute that begin at second 40 touch five minutes of the clock."""
+    lines = (SKIPDATA.replace("1795449900 1795449930", f"{at} {at + 59}") for at in range(1795449900, 1795450140, 60))
+    words = repr(fk.findings(fk.load(written("a.log", FLOW, *lines), cache=False)))
+    assert "AWS left records out in 4 capture windows (4 min in all) on 1 interface." in words
+
+
 def test_a_span_without_flows_is_one_finding(written: Writer, cache_folder: Path) -> None:
     first = next(iter(fk.findings(fk.load(written("a.log", NODATA), cache=cache_folder))))
     assert first == "There is no flow in this span: 1 object, 1 line = 0 flows + 1 NODATA."

@@ -383,6 +383,21 @@ def test_a_target_that_fails_one_of_its_checkers_only_is_told_by_checker() -> No
     ]
 
 
+def test_a_target_fails_only_where_more_than_half_of_its_checkers_see_it_fail() -> None:
+    """One of two sees it fail, and in its fourth minute one check more than the other makes."""
+    seen = [r for r in story((0, 3, ANSWERED)) if NODES[1] in (r["srcaddr"], r["dstaddr"])]
+    fine = story((0, 6, ANSWERED))
+    others = [r for r in fine if NODES[0] in (r["srcaddr"], r["dstaddr"])]
+    lost = (check(180 + 8.5 * tick, LOST, node=NODES[1]) for tick in range(21))
+    flows = frame(iter(seen), iter(others), *lost)
+    assert changes(flows) == [(f"{TARGET}:80", "answering", 0.0)]
+    assert health_changes(flows, by="checker").collect()["state"].to_list() == [
+        "answering",
+        "answering",
+        "unreachable",
+    ]
+
+
 def test_ipv6_targets_are_written_in_brackets() -> None:
     flows = frame(
         check(0, (3, 192, 2, 132), node="fd00::10", target="fd00::1"),

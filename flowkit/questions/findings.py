@@ -178,16 +178,28 @@ def _silent(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
             f"There is no record at all, neither a flow nor NODATA, in {place} on {_count(interfaces, 'interface')}, "
             f"the first at {_time(first, case)}."
         )
-    lost = gaps.filter(pl.col("state").is_in(list(_SILENCE)))
-    for state, n, some in lost.group_by("state").agg(pl.len(), pl.n_unique("interface_id")).sort("state").iter_rows():
+    if left := _left_out(case, gaps):
+        windows, seconds, interfaces = left
+        place = f"{_count(windows, 'capture window')} ({seconds / 60:,.10g} min in all)"
+        yield f"AWS left records out in {place} on {_count(interfaces, 'interface')}."
+    late = gaps.filter(pl.col("state") == "not yet delivered")
+    if n := late.height:
         wide = step // timedelta(minutes=1)
         place = (
             f"for {_count(n, 'minute')} in all" if wide == 1 else f"somewhere in {_count(n, 'bin')} of {wide} minutes"
         )
-        yield f"{_SILENCE[state]} {place} on {_count(some, 'interface')}."
+        some = _count(late["interface_id"].n_unique(), "interface")
+        yield f"Records may still be on their way {place} on {some}."
 
 
-_SILENCE = {
-    "SKIPDATA": "AWS left records out",
-    "not yet delivered": "Records may still be on their way",
-}
+def _left_out(case: Case, gaps: pl.DataFrame) -> tuple[int, int, int] | None:
+    """Return how many windows have a SKIPDATA record, how many seconds they are together, and on how many interfaces.
+
+    The records say it themselves: bins of the coverage that a window only touches would make it longer.
+    """
+    skipped = case.spans.filter(pl.col("log_status") == "SKIPDATA").select("interface_id", "start", "end").unique()
+    known = gaps.group_by("interface_id").agg(pl.col("window_s").max())
+    found = skipped.collect(engine="streaming").join(known, on="interface_id", how="left", nulls_equal=True)
+    lasted = pl.col("window_s").fill_null((pl.col("end") - pl.col("start")).dt.total_seconds() + 1)
+    seconds = found.select(lasted.sum()).item()
+    return (found.height, int(seconds), found["interface_id"].n_unique()) if found.height else None

@@ -278,9 +278,8 @@ def _edge(row: dict[str, Any]) -> str:
         if row["payload_high"] == 0
         else f"payload of {span(row['payload_low'], row['payload_high'])} bytes"
     )
-    shape = (
-        f"{span(row['packets_low'], row['packets_high'])} packets, {span(row['bytes_low'], row['bytes_high'])} bytes"
-    )
+    many = "packet" if row["packets_high"] == 1 else "packets"
+    shape = f"{span(row['packets_low'], row['packets_high'])} {many}, {span(row['bytes_low'], row['bytes_high'])} bytes"
     return f"to port {row['server_port']}, {payload} ({shape}), {row['reason'].partition(' from ')[0]}"
 
 

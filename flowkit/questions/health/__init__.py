@@ -9,7 +9,7 @@ import polars as pl
 from flowkit.knowledge import Groups, TargetGroup, knowledge
 from flowkit.questions.health.bins import bins, millis, once_told, slow_log
 from flowkit.questions.health.holes import holes
-from flowkit.questions.health.outcomes import OUTCOMES, PAIR, connections, told
+from flowkit.questions.health.outcomes import FAILED, OUTCOMES, PAIR, connections, told
 from flowkit.questions.health.service import SERVICE, served
 from flowkit.questions.health.states import runs, states
 from flowkit.questions.health.streaks import COUNTED, LATEST, TIMES, counted
@@ -99,8 +99,9 @@ def health_changes(
 
     A state lasts from two checks on. It starts with the first connection that failed so, where records have times of
     their own; else it is placed within the capture window by the share of checks that still had the state before. Takes
-    `target_groups` and `coverage` as `target_health` does. A target has the state that most of its checks met; with
-    `by="checker"` each of its checkers is told apart, so that one node that cannot reach it is seen.
+    `target_groups` and `coverage` as `target_health` does. A target has the state that most of its checks met, and it
+    is refused or unreachable only where more than half of its checkers see it fail; with `by="checker"` each of them is
+    told apart, so that one node that cannot reach it is seen.
 
     Returns
     -------
@@ -136,8 +137,9 @@ def lasting(health: pl.LazyFrame, by: str) -> pl.LazyFrame:
         *(pl.col(name).max() for name in ("service", "service_failed", *LATEST)),
         *(pl.col(name).min() for name in TIMES if name not in LATEST),
         hole=pl.col("hole").all(),
+        failing=(pl.sum_horizontal(FAILED) / pl.col("checks")).filter(pl.col("checks") > 0).mean(),
     )
-    return tallied(runs(states(whole, keys), keys), health, whole, keys)
+    return tallied(runs(states(whole, keys, pl.col("failing")), keys), health, whole, keys)
 
 
 def seen_health(

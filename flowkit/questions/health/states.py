@@ -17,16 +17,19 @@ _OVERDUE = 3
 _STATE_OF = {"answering": "answered", "slow": "slow", "refused": "refused", "unreachable": "unreachable"}
 
 
-def states(counts: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
+def states(counts: pl.LazyFrame, keys: list[str], failing: pl.Expr | None = None) -> pl.LazyFrame:
     """Return the counts with `state`: what most checks of the bin met; two slow ones, or a third, make it slow.
 
+    `failing` is the share of the checks that failed, the mean of the checkers: of two that made as many, one sees half
+    fail, however its checks lie in the window. Where there is one checker it is not asked for.
     Where no check that was due has come, none was seen; in the bins of a `hole`, that is because none was logged.
     """
     failed = pl.col("refused") + pl.col("unreachable")
+    most = pl.lit(value=True) if failing is None else failing > 1 / 2
     state = (
         pl.when(pl.col("checks") == 0)
         .then(None)
-        .when(2 * failed > pl.col("checks"))
+        .when((2 * failed > pl.col("checks")) & most)
         .then(
             pl.when(pl.col("refused") >= pl.col("unreachable")).then(pl.lit("refused")).otherwise(pl.lit("unreachable"))
         )
