@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 from records import FLOW, NODATA, SKIPDATA, Writer
 
 import flowkit as fk
-from flowkit.questions.stories import one_sided
+from flowkit.questions.stories import lagging, one_sided, verdict
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,31 @@ def test_a_fault_between_one_checker_and_a_target_is_not_laid_at_the_targets_doo
         "10.45.2.101:80 answered the health checks of the other checker, but did not answer those of 10.45.2.17 "
         "from 16:09:51 to 16:13:51: look at the way between the two."
     )
+
+
+def test_a_checker_that_a_target_fails_longer_than_the_others_is_named(tmp_path: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=tmp_path)
+    minutes = [("10.45.1.10", "refused", 1, 3), ("10.45.2.17", "refused", 1, 6), ("10.45.2.17", "answering", 6, 9)]
+    each = pl.DataFrame(minutes, schema=["checker", "state", "first", "last"], orient="row").select(
+        "checker",
+        "state",
+        start=case.start + pl.duration(minutes="first"),
+        end=case.start + pl.duration(minutes="last"),
+    )
+    rows = [
+        {"state": state, "start": case.start + timedelta(minutes=at), "healthy_at": back, "unhealthy_at": out}
+        for state, at, out, back in (
+            ("answering", 0, None, None),
+            ("refused", 1, case.start + timedelta(minutes=2), None),
+            ("answering", 3, None, case.start + timedelta(minutes=4)),
+            ("answering", 5, None, case.start + timedelta(minutes=7)),
+        )
+    ]
+    (said,) = lagging("10.45.2.101:80", rows, each, case, timedelta(minutes=1))
+    assert said == "10.45.2.17 saw 10.45.2.101:80 fail until 16:10:51: look at the way between the two."
+    assert not list(lagging("10.45.2.101:80", rows, each, case, timedelta(minutes=2)))
+    (called,) = verdict("10.45.2.101:80", rows, case)
+    assert called.endswith("called 10.45.2.101:80 unhealthy at 16:06:51, healthy at 16:11:51.")
 
 
 @pytest.mark.parametrize(("start", "end"), [("16:09", "16:16"), ("16:11", "16:13"), ("16:13", "16:16")])

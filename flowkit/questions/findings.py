@@ -15,7 +15,7 @@ from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import lasting, seen_health
 from flowkit.questions.rejected import rejected
 from flowkit.questions.stories import counted as _count
-from flowkit.questions.stories import felt, one_sided, story, verdict
+from flowkit.questions.stories import felt, lagging, one_sided, story, verdict
 from flowkit.questions.stories import moment as _time
 from flowkit.times import clock
 
@@ -74,16 +74,19 @@ def _health(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
     changes, each, health = pl.collect_all([lasting(found, "target"), lasting(found, "checker"), found])
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
+    window = timedelta(milliseconds=int(health["_width"].max() or 0))  # type: ignore[arg-type]
     steady = 0
     for (target,), runs in changes.sort("target", "start").group_by("target", maintain_order=True):
         rows = runs.rows(named=True)
         name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
-        alone = list(one_sided(name, each.filter(pl.col("target") == target), case))
+        own = each.filter(pl.col("target") == target)
+        alone = list(one_sided(name, own, case))
         if all(row["state"] == "answering" for row in rows):
             steady += not alone
             yield from alone
         else:
             yield f"{name} {story(rows, case)}."
+            yield from lagging(name, rows, own, case, window)
             yield from verdict(name, rows, case)
             yield from felt(name, str(target), rows, health)
     if steady:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import polars as pl
@@ -47,8 +47,10 @@ def story(rows: Sequence[Row], case: Case) -> str:
 
 def verdict(name: str, rows: Sequence[Row], case: Case) -> Iterator[str]:
     """Yield when the load balancer will have taken the target out and back, where its thresholds are known."""
-    turns = [(row[f"{word}_at"], word) for row in rows for word in ("unhealthy", "healthy") if row[f"{word}_at"]]
-    said = [f"{word} at {moment(when, case)}" for when, word in sorted(turns)]
+    turns = sorted((row[f"{word}_at"], word) for row in rows for word in ("unhealthy", "healthy") if row[f"{word}_at"])
+    # Checkers come to it one by one: out with the first of them, back with the last.
+    each = [(word, [when for when, _ in same]) for word, same in groupby(turns, lambda turn: turn[1])]
+    said = [f"{word} at {moment(when[0 if word == 'unhealthy' else -1], case)}" for word, when in each]
     if said:
         shown = ", ".join(said[:4]) + (f" and {len(said) - 4} more times" if len(said) > 4 else "")
         yield f"By the thresholds of its target group the load balancer called {name} {shown}."
@@ -80,6 +82,16 @@ def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
         when = f"from {moment(row['start'], case)} to {moment(row['end'], case)}"
         others = "the other checker" if number == 2 else f"{number - len(bad)} of {number} checkers"
         yield f"{name} answered the health checks of {others}, but {said} {when}: look at the way between the two."
+
+
+def lagging(name: str, rows: Sequence[Row], each: pl.DataFrame, case: Case, window: timedelta) -> Iterator[str]:
+    """Yield which checkers a target went on failing, windows after it answered most of them again."""
+    back = [row["start"] for last, row in pairwise(rows) if last["state"] in _FAILING and row["state"] == "answering"]
+    for again in back[-1:]:
+        late = each.filter(pl.col("state").is_in(_FAILING), pl.col("start") < again, pl.col("end") > again + 2 * window)
+        for row in late.sort("checker").iter_rows(named=True):
+            who = case.names.label(row["checker"], row["start"], row["end"])
+            yield f"{who} saw {name} fail until {moment(row['end'], case)}: look at the way between the two."
 
 
 def moment(time: datetime, case: Case) -> str:
