@@ -233,20 +233,21 @@ def test_the_checks_of_a_dead_target_stand_with_those_that_are_answered() -> Non
     assert "to 1 of 3 targets, a SYN alone: refused, or not answered (13.2 s apart)" in row["reason"]
 
 
-def test_a_monitor_that_sends_the_checks_own_bytes_is_uncertain() -> None:
-    """It lies inside the network and keeps the checks' pace; but the nodes pass clients' data on, and it does not."""
+@pytest.mark.parametrize(("port", "nodes"), [(80, "check alike"), (9100, "check these targets")])
+def test_a_monitor_that_does_as_the_nodes_do_is_uncertain(port: int, nodes: str) -> None:
+    """It lies inside the network and keeps a steady pace; but the nodes pass clients' data on, and it does not."""
     monitor = [
         record
         for tick in range(60)
         for target in TARGETS
-        for record in hop(tick * 10 + 5.2, ("10.1.9.9", target, 80), (3, 294, 5, 514), check=False)
+        for record in hop(tick * 10 + 5.2, ("10.1.9.9", target, port), (3, 294, 5, 514), check=False)
     ]
     flows = frame(world() + monitor).drop("check")
     split = fit(flows)
     kinds = split.label(flows).filter(pl.col("srcaddr") == "10.1.9.9").collect()["kind"].unique().to_list()
     assert kinds == ["uncertain"]
     said = split.clusters.filter(kind="uncertain")["reason"][0]
-    assert "the nodes that check alike pass clients' data on, and it passes none" in said
+    assert f"the nodes that {nodes} pass clients' data on, and it passes none" in said
 
 
 def test_a_failing_check_that_a_windows_edge_cuts_is_one_check_and_has_one_kind_on_both_interfaces() -> None:

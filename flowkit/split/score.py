@@ -113,11 +113,17 @@ def _blind() -> pl.Expr:
 
 
 def _idle() -> pl.Expr:
-    """Whether it does as the load balancer's nodes do, which pass clients' data on, and passes none on itself."""
-    alike = (pl.col("even") >= KNOWN_EVEN) & (pl.col("sources") > 1)
+    """Whether it does as the load balancer's nodes do, which pass clients' data on, and passes none on itself.
+
+    That is on the port they check; or alone on another of the same target, as a scraper or a monitor does. Several
+    sources there may be the nodes of another load balancer, which no client uses.
+    """
+    even, several = pl.col("even") >= KNOWN_EVEN, pl.col("sources") > 1
     proven = pl.col("given") | pl.col("logged") | (pl.col("visible") & (pl.col("told") < OWN_SHARE))
     mine = proven.any().over(pl.coalesce("home", "cl"))
-    return alike & ~mine & (alike & proven).any().over("sp")
+    nodes = even & several & proven
+    beside = ~several & pl.col("group").is_null() & nodes.any().over("sv")
+    return even & ~mine & ((several & nodes.any().over("sp")) | beside)
 
 
 def _clocklike(variance: pl.Expr) -> pl.Expr:

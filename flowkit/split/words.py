@@ -185,7 +185,8 @@ def _against(row: dict[str, Any]) -> list[str]:
         said.append("but others check this port alike, and it is none of them")
     doubted = row["kind"] == "uncertain"
     if doubted and row["idle"]:
-        said.append("but the nodes that check alike pass clients' data on, and it passes none")
+        nodes = "check alike" if row["sources"] > 1 else "check these targets"
+        said.append(f"but the nodes that {nodes} pass clients' data on, and it passes none")
     if doubted and row["blind"]:
         said.append("but service of one size would look the same, as no interface of a source is logged")
     if row["checkers"] == 1 and row["sources"] == 1 and not row["given"]:
