@@ -119,6 +119,17 @@ def test_where_all_records_of_a_window_share_its_times_the_counts_place_the_chan
     assert minute == pytest.approx(4.6, abs=0.1)
 
 
+def test_windows_that_lie_askew_do_not_make_an_outage_older_than_it_is() -> None:
+    """Each node's interface has windows of a minute of its own, the second's 40 s after the first's."""
+    node = pl.when(pl.col("dstport") == 80).then("srcaddr").otherwise("dstaddr")
+    late = pl.when(node == NODES[1]).then(pl.duration(seconds=40)).otherwise(pl.duration(seconds=0))
+    window = (pl.col("start") - late).dt.truncate("1m") + late
+    flows = frame(story((0, 5.83, ANSWERED), (5.83, 9, REFUSED), (9, 12, ANSWERED)))
+    shared = flows.with_columns(interface_id=node, start=window, end=window + pl.duration(seconds=59))
+    (_, _, _), (_, state, minute), _ = changes(shared)
+    assert (state, minute) == ("refused", pytest.approx(5.83, abs=0.15))
+
+
 def test_one_failed_check_changes_no_state() -> None:
     flows = frame(story((0, 3, ANSWERED)), check(185, REFUSED), story((3.2, 6, ANSWERED)))
     assert changes(flows) == [(f"{TARGET}:80", "answering", 0.0)]

@@ -42,7 +42,8 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
     n, outcome, start = pl.col("n"), pl.col("outcome"), pl.col("start")
     counts = rows.group_by(*PAIR, "_bin").agg(
         *(n.filter(outcome == name).sum().alias(name) for name in OUTCOMES),
-        *(pl.col("since").filter(outcome == name).min().alias(f"first_{name}") for name in OUTCOMES),
+        # Of records that share their window's times none says when its check was made.
+        *(pl.col("since").filter(~pl.col("shared"), outcome == name).min().alias(f"first_{name}") for name in OUTCOMES),
         *(start.filter(outcome == name).max().alias(f"last_{name}") for name in OUTCOMES),
         opened=start.min(),
         closed=pl.col("end").max(),
