@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowkit.errors import QuestionError
@@ -185,6 +185,10 @@ def test_failures_in_a_row_are_counted_across_windows_for_each_checker() -> None
     ]
 
 
+MIXED = [(ANSWERED, ANSWERED), (ANSWERED, SLOW), (ANSWERED, REFUSED), (ANSWERED, REFUSED)]
+
+
+@example(fates=MIXED, shared=False, by="checker")
 @given(
     fates=st.lists(
         st.tuples(*[st.sampled_from([ANSWERED, ANSWERED, SLOW, REFUSED, LOST])] * 2), min_size=4, max_size=60

@@ -68,7 +68,7 @@ def runs(table: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     rows = table.with_columns(_run=over(pl.col("state").rle_id()), _met=_share() * pl.col("checks"))
     brief = (pl.col("_met").sum().over(*keys, "_run") < _LASTING) & ~pl.col("state").is_in(SILENT)
     # Where none lasts, there is but one: the one that most checks met.
-    some = pl.col("_met").sum().over(keys) >= _LASTING
+    some = pl.col("checks").sum().over(keys) >= _LASTING
     most = pl.col("state").sort_by("_met").last().over(keys)
     state = pl.when(~brief).then("state").when(brief.all().over(keys) & some).then(most)
     rows = rows.with_columns(state=state)
