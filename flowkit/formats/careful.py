@@ -208,10 +208,10 @@ def _odd_lines(block: Block, odd: pl.Series) -> pl.DataFrame:
 
 
 def _lines(block: Block) -> pl.Series | None:
-    """Return the text of a block's lines, None where some bytes are no UTF-8 or make polars see other lines."""
+    """Return the text of a block's lines, None where some bytes are no UTF-8 or make polars see something else."""
     try:
         lines = pl.scan_lines(BytesIO(block.data + b"\n")).collect()["line"]
-    except pl.exceptions.ComputeError:
+    except (pl.exceptions.ComputeError, OSError):  # What begins as compressed data do is unpacked, or tried.
         return None
     return lines if lines.len() == block.count else None
 

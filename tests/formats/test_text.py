@@ -220,3 +220,13 @@ def test_a_scan_checks_the_columns_it_reads_and_load_all(written: Writer) -> Non
     flows = fk.scan(path)
     assert (flows.select("action").collect().height, flows.select("bytes").collect().height) == (2, 1)
     assert fk.load(path, cache=False).ledger["malformed"].to_list() == [1]
+
+
+@pytest.mark.parametrize("first", [b"x^ noise", b"x\x9c noise", b"\x1f\x8b noise"])
+def test_a_line_that_begins_as_compressed_data_do_is_a_malformed_line(written: Writer, first: bytes) -> None:
+    """Polars would unpack what comes behind it."""
+    records = f"{FLOW}\n".encode() * 20
+    for place, data in enumerate((first + b"\n" + records, records + first + b"\n" + records)):
+        if place or first[0] != 0x1F:  # A file that begins so is a gzip file.
+            ledger = fk.load(written(f"{place}.log", data=data), cache=False).ledger
+            assert ledger.select("flows", "malformed").row(0) == (20 * (place + 1), 1)
