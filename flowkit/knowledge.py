@@ -21,6 +21,9 @@ PROTOCOLS = ("TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
 CHECKS = ("TCP", "HTTP", "HTTPS")
 """What its health checks can speak."""
 
+SHORTEST_S = 5
+"""The least time between two of them, in seconds (Elastic Load Balancing API, HealthCheckIntervalSeconds)."""
+
 _PORTS = ("port", "health_check_port")
 _SECONDS = ("interval_s", "timeout_s")
 _COUNTS = ("healthy_threshold", "unhealthy_threshold")

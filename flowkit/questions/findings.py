@@ -14,10 +14,10 @@ from flowkit.case.coverage import silence, width
 from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import lasting, seen_health
 from flowkit.questions.rejected import rejected
-from flowkit.questions.stories import counted as _count
 from flowkit.questions.stories import felt, lagging, one_sided, story, verdict
 from flowkit.questions.stories import moment as _time
 from flowkit.times import clock
+from flowkit.wording import many
 
 _MOST_GAPS = 5
 _FEW = 200_000
@@ -91,7 +91,7 @@ def _health(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
             yield from felt(name, str(target), rows, health)
     if steady:
         others = "other target" if steady < changes["target"].n_unique() else "target"
-        yield f"{_count(steady, others)} answered health checks all along."
+        yield f"{many(steady, others)} answered health checks all along."
 
 
 def _counts(case: Case) -> dict[str, int]:
@@ -110,12 +110,12 @@ def _rejects(case: Case, counts: dict[str, int]) -> Iterator[str]:
         yield "Nothing was rejected."
         return
     who, when, flows, reason = _most_rejected(case)
-    many = "was" if total == 1 else "were"
+    were = "was" if total == 1 else "were"
     if flows == total:
         share = f"{'' if total == 1 else 'all '}from"
     else:
         share = f"most of them ({flows:,}) from" if 2 * flows > total else f"the most from one source ({flows:,}) from"
-    yield f"{_count(total, 'flow')} {many} rejected, {share} {who}, {when} ({reason})."
+    yield f"{many(total, 'flow')} {were} rejected, {share} {who}, {when} ({reason})."
 
 
 def _most_rejected(case: Case) -> tuple[str, str, int, str]:
@@ -137,12 +137,12 @@ def _checks(case: Case, counts: dict[str, int]) -> Iterator[str]:
     known = [kind for kind in _KINDS if counts[kind]]
     every, once = (sum(counts[f"{which}{kind}"] for kind in known) for which in ("", "once "))
     shares = ", ".join(f"{counts[kind]:,} are {_KINDS[kind]}" for kind in known)
-    yield f"Of {_count(every, 'flow')}, {shares}. {case.split.boundary}"
+    yield f"Of {many(every, 'flow')}, {shares}. {case.split.boundary}"
     if once < every:
         left = ", ".join(f"{counts[f'once {kind}']:,} {_KINDS[kind]}" for kind in known)
         yield (
             "A hop that two interfaces saw is in these flows twice, and counted from one of them in the charts: "
-            f"{_count(once, 'flow')}, {left}."
+            f"{many(once, 'flow')}, {left}."
         )
 
 
@@ -176,22 +176,20 @@ def _silent(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
     step = width(case.start, case.end)
     if found := silence(gaps, step):
         windows, seconds, interfaces, first = found
-        place = f"{_count(windows, 'capture window')} ({seconds / 60:,.10g} min in all)"
+        place = f"{many(windows, 'capture window')} ({seconds / 60:,.10g} min in all)"
         yield (
-            f"There is no record at all, neither a flow nor NODATA, in {place} on {_count(interfaces, 'interface')}, "
+            f"There is no record at all, neither a flow nor NODATA, in {place} on {many(interfaces, 'interface')}, "
             f"the first at {_time(first, case)}."
         )
     if left := _left_out(case, gaps):
         windows, seconds, interfaces = left
-        place = f"{_count(windows, 'capture window')} ({seconds / 60:,.10g} min in all)"
-        yield f"AWS left records out in {place} on {_count(interfaces, 'interface')}."
+        place = f"{many(windows, 'capture window')} ({seconds / 60:,.10g} min in all)"
+        yield f"AWS left records out in {place} on {many(interfaces, 'interface')}."
     late = gaps.filter(pl.col("state") == "not yet delivered")
     if n := late.height:
         wide = step // timedelta(minutes=1)
-        place = (
-            f"for {_count(n, 'minute')} in all" if wide == 1 else f"somewhere in {_count(n, 'bin')} of {wide} minutes"
-        )
-        some = _count(late["interface_id"].n_unique(), "interface")
+        place = f"for {many(n, 'minute')} in all" if wide == 1 else f"somewhere in {many(n, 'bin')} of {wide} minutes"
+        some = many(late["interface_id"].n_unique(), "interface")
         yield f"Records may still be on their way {place} on {some}."
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.questions.health.felt import felt as measured
+from flowkit.wording import many
 
 _STATES = {
     "refused": "refused its health checks",
@@ -100,19 +101,10 @@ def moment(time: datetime, case: Case) -> str:
     return case.clock.show(time, "%H:%M:%S" if one else "%Y-%m-%d %H:%M:%S")
 
 
-def counted(number: int, word: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "check"), counted(1200, "check")
-    ('1 check', '1,200 checks')
-    """
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def _checks(row: Row) -> str:
     if not row["checks"]:
         return ""
-    said = f"{counted(row['checks'], 'check')} from {counted(row['checkers'], 'checker')}"
+    said = f"{many(row['checks'], 'check')} from {many(row['checkers'], 'checker')}"
     if row["state"] not in _FAILING or row["failed_in_a_row"] < 2:
         return f" ({said})"
     return f" ({said}, {row['failed_in_a_row']:,} in a row{' by one' if row['checkers'] > 1 else ''})"

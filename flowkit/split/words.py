@@ -8,10 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from flowkit.knowledge import SHORTEST_S
 from flowkit.split.decide import CHECK
 
-# The shortest interval of a checker in seconds (Elastic Load Balancing API, HealthCheckIntervalSeconds).
-SHORTEST = 5
 # So many addresses are named, and the rest counted.
 LISTED = 5
 # So many clusters are shown; the likeliest health checks come first.
@@ -79,8 +78,8 @@ def _sharing(row: Mapping[str, Any]) -> str:
     many = round(row["g_interval"] / row["interval_s"]) if row["paced"] and row["paced"] >= BEATS else 1
     if many > 1:
         return f", which is every {row['g_interval']:g} s from each of {many} checkers at {_each(row)}"
-    if row["interval_s"] < 0.9 * SHORTEST:
-        return f", so several checkers are at {_each(row)}: none checks more often than every {SHORTEST} s"
+    if row["interval_s"] < 0.9 * SHORTEST_S:
+        return f", so several checkers are at {_each(row)}: none checks more often than every {SHORTEST_S} s"
     return ""
 
 

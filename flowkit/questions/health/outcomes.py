@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from flowkit.knowledge import SHORTEST_S
 from flowkit.schema import TIME
 
 OUTCOMES = ("answered", "slow", "refused", "unreachable")
@@ -32,8 +33,6 @@ SINGLE = 0.25
 LATE_MS, TIMES_AS_LONG = 3_000, 3
 # A check that nobody answers is a SYN and three more, 1, 3 and 7 s later: by then it is given up (10 s by default).
 SYNS = 4
-# Checks come every 5 s at the most often (Elastic Load Balancing API, HealthCheckIntervalSeconds).
-SHORTEST_S = 5
 
 
 def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
