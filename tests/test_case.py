@@ -229,6 +229,12 @@ def test_nothing_but_nodata_is_a_case_without_flows(written: Writer, cache_folde
     assert case.coverage().collect()["state"].to_list() == ["NODATA"]
 
 
+def test_a_span_that_no_object_can_hold_is_told_with_the_times_there_are() -> None:
+    """The sample's README lies beside its logs, and is no reason."""
+    with pytest.raises(fk.FlowkitError, match=r"none of the \d objects can hold records from 2026-11-24 03:00"):
+        fk.load(fk.samples("incident"), start="2026-11-24 03:00", end="2026-11-24 03:05", tz="UTC", cache=False)
+
+
 def test_records_without_times_are_a_case_without_a_span(written: Writer, cache_folder: Path) -> None:
     case = fk.load(written("a.log", "srcaddr dstaddr", "10.0.0.1 10.0.0.2"), cache=cache_folder)
     assert "no time in any record, and no span was asked for" in repr(case)

@@ -91,12 +91,12 @@ def slot_of(name: str) -> datetime | None:
 def within(objects: Sequence[Object], start: datetime | None, end: datetime | None) -> list[Object]:
     """Return the objects that can hold records of the span; one whose name tells no time always can.
 
-    Raises `SourceError` where none can, saying which times there are.
+    Raises `SourceError` where none can, but for documents beside them, saying which times there are.
     """
     kept = [o for o in objects if o.slot is None or can_hold(o.slot, start, end)]
-    if objects and not kept:
-        slots = sorted(o.slot for o in objects if o.slot)
-        none = "the one object there cannot" if len(objects) == 1 else f"none of the {len(objects):,} objects can"
+    slots = sorted(o.slot for o in objects if o.slot)
+    if slots and all(document(o.name) for o in kept):
+        none = "the one object there cannot" if len(slots) == 1 else f"none of the {len(slots):,} objects can"
         since, until = (f" {word} {_show(t)}" if t else "" for word, t in (("from", start), ("to", end)))
         raise SourceError(
             f"{none} hold records{since}{until}: "
