@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import polars as pl
 from records import FLOW, HEADER, NODATA, SKIPDATA
 
+from flowkit.schema import FIELDS
+
 TGW_HEADER = (
     "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id tgw-dst-vpc-account-id "
     "tgw-src-vpc-id tgw-dst-vpc-id tgw-src-subnet-id tgw-dst-subnet-id tgw-src-eni tgw-dst-eni tgw-src-az-id "
@@ -107,10 +109,35 @@ def _quoted(line: str) -> str:
     return ",".join("" if word == "-" else f'"{word}"' for word in line.split())
 
 
+def of_version(version: int) -> bytes:
+    """Return a flow with every field that a VPC's flow logs have up to a version."""
+    known = {name: field for name, field in FIELDS.items() if field.version <= version and field.version != _GATEWAYS}
+    words = {name: "x" if field.raw == pl.String else "1" for name, field in known.items()}
+    words |= {**dict(zip(HEADER.split(), FLOW.split(), strict=True)), "version": str(version)}
+    return text(" ".join(words), " ".join(words.values()))
+
+
+_GATEWAYS = 6
+"""The version of the transit gateway's fields, which no VPC's flow log has."""
+
+
+def typed(dtype: pl.DataType | type[pl.DataType], nothing: str | None = None) -> bytes:
+    """Return a flow and a NODATA record as Parquet: their numbers of a type, and what stands where nothing is."""
+    numbers = [name for name in COLUMNS if FIELDS[name.replace("_", "-")].raw != pl.String]
+    frame = pl.DataFrame([NAMED, NO_DATA]).with_columns(pl.col(numbers).cast(dtype))
+    file = io.BytesIO()
+    frame.with_columns(pl.col(pl.String).fill_null(pl.lit(nothing, pl.String))).write_parquet(file)
+    return file.getvalue()
+
+
 FORMS = {
     # S3 text
     "header": Form("a.log", text(HEADER, FLOW, NODATA, SKIPDATA), "text, header", {**UNDER, "skipdata": 1}),
     "no-header": Form("a.log", text(FLOW, NODATA), "text, default format", BOTH),
+    **{f"version-{n}": Form("a.log", of_version(n), "text, header", {"flows": 1, "header": 1})
+        for n in (2, 3, 4, 5, 7, 8, 9, 10, 11)},
+    "other-order": Form("a.log", text(" ".join(HEADER.split()[::-1]), " ".join(FLOW.split()[::-1])), "text, header",
+        {"flows": 1, "header": 1}),
     "given-fields": Form("a.log", text("eni-1 164 3 OK"), "text, fields given", ONE,
         fields=["interface-id", "bytes", "packets", "log-status"]),
     "given-fields-but-a-header": Form("a.log", text(HEADER, FLOW), "text, header, not the fields given",
@@ -126,6 +153,10 @@ FORMS = {
         ["interface-id", "bytes", "packets", "log-status"]),
     "another-header-inside": Form("a.log", text(HEADER, FLOW, TGW_HEADER, TGW, HEADER, NODATA), "text, header",
         {"flows": 2, "nodata": 1, "header": 3}),
+    "header-repeated": Form("a.log", text(HEADER, FLOW, HEADER, NODATA, HEADER), "text, header",
+        {"flows": 1, "nodata": 1, "header": 3}),
+    "blank-lines": Form("a.log", text("", HEADER, "", FLOW, "  ", NODATA, ""), "text, header", {**UNDER, "blank": 4}),
+    "double-spaces": Form("a.log", text(HEADER, FLOW.replace(" ", "  "), NODATA), "text, header", UNDER),
     "a-header-after-other-text": Form("a.log", text("a b", "interface-id bytes log-status", "eni-1 164 OK"),
         "text, header", {"flows": 1, "header": 1, "malformed": 1}),
     "crlf": Form("a.log", f"{HEADER}\r\n{FLOW}\r\n\r\n{NODATA}\r\n".encode(), "text, header", {**UNDER, "blank": 1}),
@@ -149,6 +180,12 @@ FORMS = {
     # Parquet
     "parquet": Form("a.log.parquet", parquet(_FOLD, {**_FOLD, "srcaddr": "-", "log_status": "NODATA"}),
         "parquet", BOTH),
+    "parquet-int32": Form("a.parquet", typed(pl.Int32), "parquet", BOTH),
+    "parquet-int64": Form("a.parquet", typed(pl.Int64), "parquet", BOTH),
+    "parquet-double": Form("a.parquet", typed(pl.Float64), "parquet", BOTH),
+    "parquet-text": Form("a.parquet", typed(pl.String), "parquet", BOTH),
+    "parquet-text-dashes": Form("a.parquet", typed(pl.String, "-"), "parquet", BOTH),
+    "parquet-text-None": Form("a.parquet", typed(pl.String, "None"), "parquet", BOTH),
     "parquet-gzipped": Form("a.parquet.gz", gzip.compress(parquet(_FOLD)), "parquet", ONE),
     "parquet-but-given-fields": Form("a.parquet", parquet(_FOLD), "parquet, columns, not the fields given", ONE,
         fields=["srcaddr"]),
@@ -200,8 +237,21 @@ FORMS = {
     "insights-csv-fields": Form("a.csv", text("@timestamp,srcAddr,dstAddr,bytes,logStatus",
         "2026-11-23 16:05:00.000,10.0.0.1,10.0.0.2,164,OK"), "CloudWatch Insights CSV, header",
         {"flows": 1, "header": 1}),
+    "insights-one-a-line": Form("a.ndjson", text(*(json.dumps({"@timestamp": "2026-11-23 16:05:00.000", "@message": m})
+        for m in (FLOW, NODATA))), "CloudWatch Insights results, default format", BOTH),
+    "insights-rows": Form("a.json", json.dumps([{"@timestamp": "2026-11-23 16:05:00.000", "@message": m}
+        for m in (FLOW, NODATA)]).encode(), "CloudWatch Insights results, default format", BOTH),
+    "events-csv": Form("a.csv", text("logStreamName,timestamp,message,ingestionTime", *(f'eni-1-all,{MILLIS},"{m}",1'
+        for m in (FLOW, NODATA))), "CloudWatch console CSV, default format", UNDER),
+    "events-csv-no-header": Form("a.csv", text(*(f'{MILLIS},"{m}"' for m in (FLOW, NODATA))), "CSV, default format",
+        BOTH),
     "fields-one-event-a-line": Form("a.json", text(json.dumps(NAMED), json.dumps(NO_DATA)), "JSON, keys", BOTH),
     "subscription": Form("a.json", subscription(FLOW, NODATA), "CloudWatch subscription, default format", BOTH),
+    "subscription-gzipped": Form("a.gz", gzip.compress(subscription(FLOW, NODATA)),
+        "CloudWatch subscription, default format", BOTH),
+    "subscriptions-gzipped-one-by-one": Form("a.gz", b"".join(map(gzip.compress, (subscription(FLOW), CONTROL,
+        subscription(NODATA)))), "CloudWatch subscription, default format", BOTH,
+        "1 control message of the subscription"),
     "subscriptions-in-a-row": Form("a", subscription(FLOW) + CONTROL + subscription(NODATA),
         "CloudWatch subscription, default format", BOTH, "1 control message of the subscription"),
     "firehose": Form("a.gz", gzip.compress(gzip.compress(subscription(FLOW)) + gzip.compress(CONTROL)

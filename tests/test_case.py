@@ -44,8 +44,10 @@ def test_the_ledger_adds_up_object_by_object(written: Writer, cache_folder: Path
 
 
 def test_the_quarantine_names_object_line_and_reason(written: Writer, cache_folder: Path) -> None:
-    case = fk.load(written("x/a.log", HEADER, FLOW, "2 torn").parents[1], cache=cache_folder)
-    assert case.quarantine.rows() == [("x/a.log", 3, "it has 2 words where 14 fields belong", "2 torn")]
+    """And the line, of which the first 200 letters are kept."""
+    case = fk.load(written("x/a.log", HEADER, FLOW, "2 torn", f"2 {'x' * 999}").parents[1], cache=cache_folder)
+    why = "it has 2 words where 14 fields belong"
+    assert case.quarantine.rows() == [("x/a.log", 3, why, "2 torn"), ("x/a.log", 4, why, f"2 {'x' * 198}")]
 
 
 def test_what_is_no_flow_log_stands_in_the_ledger_with_its_reason(written: Writer, cache_folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import polars as pl
@@ -29,10 +30,14 @@ def test_formats_of_one_folder_are_aligned_by_name(written: Writer) -> None:
     assert frame.rows() == [("10.0.0.1", 5, None), ("10.0.0.2", 7, "egress")]
 
 
-def test_a_pattern_and_a_folder_find_the_same(written: Writer) -> None:
+def test_a_file_many_files_a_folder_a_pattern_and_an_archive_find_the_same(written: Writer, tmp_path: Path) -> None:
+    """One file's flow; then, of two files, both flows, whichever way leads to them."""
     folder = written("2026/11/a.log.gz", HEADER, FLOW).parents[2]
-    counts = [fk.scan(s).select(pl.len()).collect().item() for s in (folder, f"{folder}/**/*.log.gz")]
-    assert counts == [1, 1]
+    assert fk.scan(written("2026/11/b.log", HEADER, FLOW)).collect().height == 1
+    archive = shutil.make_archive(str(tmp_path / "all"), "zip", folder)
+    ways = (folder, f"{folder}/**/*.log*", f"{folder}/2026/1?/[ab].log*", archive)
+    assert [fk.scan(way).select(pl.len()).collect().item() for way in ways] == [2] * 4
+    assert [fk.load(way, cache=False).ledger["lines"].to_list() for way in ways] == [[2, 2]] * 4
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,19 @@ def test_a_record_is_inside_when_it_overlaps_the_span(written: Writer, start: st
 def test_a_time_without_an_offset_is_in_the_zone_named(written: Writer) -> None:
     flows = fk.scan(written("a.log", FLOW), start="2026-11-24 01:05", end="2026-11-24 01:06", tz="Asia/Tokyo")
     assert flows.collect().height == 1
+
+
+@pytest.mark.parametrize("here", ["Asia/Tokyo", "America/New_York"])
+def test_the_clock_of_this_machine_moves_no_record(written: Writer, monkeypatch: pytest.MonkeyPatch, here: str) -> None:
+    monkeypatch.setenv("TZ", here)
+    time.tzset()
+    try:
+        case = fk.load(written("a.log", FLOW), start="2026-11-23 16:05", end="2026-11-23 16:06", cache=False)
+        assert case.flows.collect()["start"].item().isoformat() == "2026-11-23T16:05:00+00:00"
+        assert "2026-11-23 16:05:00 to 2026-11-23 16:06:00 UTC" in repr(case)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_filters_and_columns_reach_the_reader() -> None:

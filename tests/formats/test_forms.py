@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from forms import CONTROL, FORMS, Form, cut, parquet, text, zipped
+from clouds import LAYOUTS, key_of
+from forms import CONTROL, FORMS, Form, cut, parquet, text, typed, zipped
 from reading import COUNTS, counted, read_one
 from records import FLOW, HEADER, NODATA, Writer, ordered
 
@@ -55,6 +56,26 @@ def test_all_forms_under_one_prefix_give_scan_and_load_the_same_flows(written: W
     scanned = fk.scan(folder)
     held = scanned.collect_schema().names()
     assert ordered(scanned).equals(ordered(case.records.filter(pl.col("log_status") == "OK").select(held)))
+
+
+def test_parquet_of_every_layout_whose_columns_drift_come_and_go_is_one_table(written: Writer) -> None:
+    """The traffic's path is a text in one file, a double in the next, and not there in the others."""
+    paths = {"plain": [pl.lit("-").alias("traffic_path")], "hive": [pl.lit(8.0).alias("traffic_path")]}
+    types = dict(zip(LAYOUTS, (pl.Int32, pl.Int64, pl.Float64, pl.String, pl.Int32), strict=True))
+    for layout, dtype in types.items():
+        flow = pl.read_parquet(typed(dtype)).with_columns(pl.lit(layout).alias("account_id"), *paths.get(layout, []))
+        key = key_of(layout, FLOW_READ["start"], account=str(list(types).index(layout)))
+        written(key.replace(".gz", ".parquet"), data=parquet(*flow.to_dicts()))
+    folder = written("net/manifest.json", data=b'{"files": []}').parent
+    case = fk.load(folder, cache=False)
+    counts = case.ledger.group_by("format").agg(pl.len(), pl.col("lines", "flows", "nodata", "malformed").sum())
+    assert sorted(counts.rows()) == [("not read", 1, 0, 0, 0, 0), ("parquet", 5, 10, 5, 5, 0)]
+    flows = case.flows.collect()
+    assert dict(flows.select("account_id", "traffic_path").rows()) == {**dict.fromkeys(types), "hive": 8}
+    for column, value in FLOW_READ.items():
+        assert flows[column].to_list() == [value] * 5
+    with pytest.warns(UserWarning, match="no flow log"):
+        assert fk.scan(folder).collect().height == 5
 
 
 def test_an_archive_is_read_member_by_member(written: Writer) -> None:
