@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         if option is None:
             hint = "name the folder, or put a pattern in quotes, as 'logs/*.log'"
             return f"one at a time: {', '.join(words[:4])}{', …' if len(words) > 4 else ''} is too many; {hint}"
-        near = get_close_matches(option.partition("=")[0], re.findall(r"--[a-z-]+", self.format_usage()), 1)
+        near = get_close_matches(option.partition("=")[0], re.findall(r"--[a-z-]+", self.format_help()), 1)
         return f"there is no option {option}" + (f": did you mean {near[0]}?" if near else "")
 
 

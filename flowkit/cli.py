@@ -119,23 +119,33 @@ def _command(
     words: str,
 ) -> Parser:
     description = f"{words[0].upper()}{words[1:]}."
-    parser: Parser = commands.add_parser(name, help=words, description=description, parents=[_of_aws()])
+    usage = f"flowkit {name} [SOURCE] [--start TIME] [--end TIME] [--tz ZONE] [options]"
+    parents = [_of_reading(), _of_aws()]
+    parser: Parser = commands.add_parser(name, help=words, usage=usage, description=description, parents=parents)
     parser.set_defaults(run=run)
     parser.add_argument("source", metavar="SOURCE", nargs="?", help=_SOURCE)
-    parser.add_argument("--start", metavar="TIME", help="'2026-05-14 23:00' in the zone of --tz, or with an offset")
-    parser.add_argument("--end", metavar="TIME", help="the end of the span, as --start")
-    parser.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
-    parser.add_argument("--fields", metavar="FIELDS", help="fields of logs without a header: '${version} ${srcaddr} …'")
-    parser.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
-    parser.add_argument("--duplicates", choices=("keep", "drop"), default="keep", help=_COPIES)
-    parser.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
-    parser.add_argument("--lb-addresses", type=_names, metavar="ADDRESS,…", help="the load balancer's own addresses")
-    parser.add_argument("--target-groups", metavar="FILE", help=_GROUPS)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--nlb", metavar="NAME", help="the load balancer to look at: its name, ARN or DNS name in AWS")
     which.add_argument("--context", dest="nlb", type=_context, metavar="FILE.json", help=_CONTEXT)
-    parser.add_argument("--ip-ranges", metavar="FILE", help="AWS's ip-ranges.json, to name addresses of its services")
     return parser
+
+
+def _of_reading() -> argparse.ArgumentParser:
+    """Return the flags for the span, for how logs are read, and for what is known of the load balancer beforehand."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--start", metavar="TIME", help="'2026-05-14 23:00' in the zone of --tz, or with an offset")
+    parent.add_argument("--end", metavar="TIME", help="the end of the span, as --start")
+    parent.add_argument("--tz", default="UTC", metavar="ZONE", help="the zone of every time, as Asia/Tokyo (UTC)")
+    logs = parent.add_argument_group("how the logs are read")
+    logs.add_argument("--fields", metavar="FIELDS", help="fields of logs without a header: '${version} ${srcaddr} …'")
+    logs.add_argument("--duplicates", choices=("keep", "drop"), default="keep", help=_COPIES)
+    logs.add_argument("--cache", metavar="DIR", help="where to keep what was read (your user cache folder)")
+    known = parent.add_argument_group("what you know beforehand")
+    known.add_argument("--assign", action=_Assign, metavar="CLUSTER=KIND", help=_BY_HAND)
+    known.add_argument("--lb-addresses", type=_names, metavar="ADDRESS,…", help="the load balancer's own addresses")
+    known.add_argument("--target-groups", metavar="FILE", help=_GROUPS)
+    known.add_argument("--ip-ranges", metavar="FILE", help="AWS's ip-ranges.json, to name addresses of its services")
+    return parent
 
 
 _GROUPS = "how it checks its targets: CSV or JSON with name, port, interval_s, unhealthy_threshold and the like"
@@ -272,7 +282,7 @@ def _ahead(given: argparse.Namespace) -> tuple[About, Preflight]:
     start, end = span(given.start, given.end, given.tz)
     of = about(given.source, given.nlb, wanted, start=start, access=session, ip_ranges=given.ip_ranges)
     session = of.access
-    objects = find(of.source, start, end, access=session, fields=given.fields, **of.wanted.asked())
+    objects = find(of.source, start, end, access=session, fields=given.fields, tz=given.tz, **of.wanted.asked())
     held = cache.identities(cache.shelf(cache.home(given.cache), home(of.source)))
     return of, preflight(str(of.source), objects, held, region=session.region, listed=session.calls["s3:ListObjectsV2"])
 

@@ -278,6 +278,7 @@ def scan(
         flow_log_ids=flow_log_ids,
         interfaces=interfaces,
         fields=fields,
+        tz=tz,
     )
     names = parse_fields(fields) if fields else None
     remote = sources.remote(source)

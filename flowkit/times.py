@@ -8,10 +8,12 @@ can be taken back exactly (a brush gives true times). What the axis says is the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from flowkit.errors import TimeError
 
@@ -24,16 +26,38 @@ def zone(tz: str) -> ZoneInfo:
 
     >>> zone("Asia/Tokyo")
     zoneinfo.ZoneInfo(key='Asia/Tokyo')
-    >>> zone("Tokio")
+    >>> zone("tokio")
     Traceback (most recent call last):
-    flowkit.errors.TimeError: no time zone is called 'Tokio': use an IANA name such as 'Asia/Tokyo', ...
+    flowkit.errors.TimeError: no time zone is called 'tokio': did you mean 'Asia/Tokyo'?
     """
     try:
         return ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise TimeError(
-            f"no time zone is called {tz!r}: use an IANA name such as 'Asia/Tokyo', 'Europe/Paris' or 'UTC'"
-        ) from None
+        near = _near(str(tz))
+        hint = f"did you mean {near!r}?" if near else "use an IANA name such as 'Asia/Tokyo', 'Europe/Paris' or 'UTC'"
+        raise TimeError(f"no time zone is called {tz!r:.60}: {hint}") from None
+
+
+def _near(name: str) -> str | None:
+    """Return the zone that was probably meant: its name in other letters, its city alone, or something like them."""
+    # Names with a number, as Etc/GMT+9, mean the opposite of what most people take them for.
+    named = sorted(place for place in available_timezones() if not re.search(r"\d", place))
+    places = {place.casefold(): place for place in named}
+    cities = {place.rpartition("/")[2]: whole for place, whole in places.items() if "/" in place}
+    word = name.strip().casefold().replace(" ", "_")
+    for known in (places, cities):
+        if alike := get_close_matches(word, known, 1, 0.8):
+            return known[alike[0]]
+    return None
+
+
+def spoken(moment: datetime, tz: str = "UTC") -> str:
+    """Return a moment to the minute, with the zone it is told in.
+
+    >>> spoken(datetime(2026, 5, 14, 14, 0, tzinfo=UTC), "Asia/Tokyo")
+    '2026-05-14 23:00 Asia/Tokyo'
+    """
+    return f"{clock(tz, moment).show(moment, '%Y-%m-%d %H:%M')} {tz}"
 
 
 def to_utc(moment: str | datetime | None, tz: str = "UTC", *, name: str = "time") -> datetime | None:
@@ -85,12 +109,12 @@ def span(
 
     >>> span("2026-05-14 23:00", "2026-05-14 22:00")
     Traceback (most recent call last):
-    flowkit.errors.TimeError: the span ends before it starts: 2026-05-14 23:00 to 2026-05-14 22:00 UTC
+    flowkit.errors.TimeError: the span ends before it starts: 2026-05-14 23:00 UTC to 2026-05-14 22:00 UTC
     """
     zone(tz)
     first, last = to_utc(start, tz, name="start"), to_utc(end, tz, name="end")
     if first and last and last <= first:
-        raise TimeError(f"the span ends before it starts: {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+        raise TimeError(f"the span ends before it starts: {spoken(first, tz)} to {spoken(last, tz)}")
     return first, last
 
 

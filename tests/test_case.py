@@ -235,12 +235,17 @@ def test_a_span_that_no_object_can_hold_is_told_with_the_times_there_are() -> No
     """The sample's README lies beside its logs, and is no reason."""
     with pytest.raises(fk.FlowkitError, match=r"none of the \d objects can hold records from 2026-11-24 03:00"):
         fk.load(fk.samples("incident"), start="2026-11-24 03:00", end="2026-11-24 03:05", tz="UTC", cache=False)
+    there = r"2026-11-24 03:00 Asia/Tokyo: by the times in the names they are from 2026-11-24 01:05 Asia/Tokyo"
+    with pytest.raises(fk.FlowkitError, match=there):
+        fk.load(fk.samples("incident"), start="2026-11-24 03:00", tz="Asia/Tokyo", cache=False)
 
 
 def test_records_without_times_are_a_case_without_a_span(written: Writer, cache_folder: Path) -> None:
     case = fk.load(written("a.log", "srcaddr dstaddr", "10.0.0.1 10.0.0.2"), cache=cache_folder)
     assert "no time in any record, and no span was asked for" in repr(case)
-    with pytest.raises(FlowkitError, match="no record with a time in this span, so its start is unknown: give start="):
+    with pytest.raises(
+        FlowkitError, match="no record that has a time, so its start and end are unknown: give start= and end="
+    ):
         case.coverage()
 
 

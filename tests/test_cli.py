@@ -97,12 +97,19 @@ def test_a_span_that_holds_nothing_says_when_the_records_are(
     words = capsys.readouterr().out
     assert "from 2026-11-25 00:00:00 Asia/Tokyo" in words
     assert "0 flows on 0 interfaces; what was read goes from 2026-11-24 01:05:00" in words
+    case = fk.load(path, start="2026-11-25", tz="Asia/Tokyo", cache=False)
+    with pytest.raises(
+        fk.FlowkitError, match=r"its end is unknown: give end=; what was read goes from 2026-11-24 01:05"
+    ):
+        case.coverage()
     path = str(written("b.log", "srcaddr bytes", "10.0.0.1 164"))
     assert main(["check", path, "--cache", str(cache_folder)]) == 0
     words = capsys.readouterr().out
     assert "no coverage: no record has a time in this span; give --start" in words
     case = fk.load(path, cache=False)
-    with pytest.raises(fk.FlowkitError, match=r"its start is unknown: give start=. What was read: 1 object, 2 lines"):
+    with pytest.raises(
+        fk.FlowkitError, match=r"start and end are unknown: give start= and end=. What was read: 1 object, "
+    ):
         case.coverage()
 
 

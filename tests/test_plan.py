@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import Any
 import canned
 import pytest
 from clouds import BUCKET, fill, flows_of, key_of
+from forms import text
+from records import HEADER, Writer
 
 import flowkit as fk
 from flowkit import sources
@@ -56,6 +59,21 @@ def test_files_on_the_disk_are_planned_without_a_charge_and_never_asked_about() 
     assert plan.line() == (
         "logs: 1,000 objects to read, 2.0 GB (1 more kept from before), 100 million to 300 million flows, about 6 min"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "flows"),
+    [
+        ("a.log", b"", "none"),
+        ("a.log", text(HEADER), "at most 1"),
+        ("a.log.gz", gzip.compress(text(HEADER)), "at most 11"),
+    ],
+)
+def test_objects_without_records_are_not_said_to_hold_many(
+    written: Writer, capsys: Any, name: str, data: bytes, flows: str
+) -> None:
+    assert main(["plan", str(written(name, data=data))]) == 0
+    assert f"  flows        {flows}\n" in capsys.readouterr().out
 
 
 def test_a_small_load_needs_no_word_and_a_large_one_is_asked_about() -> None:

@@ -136,6 +136,8 @@ def test_nothing_there_is_one_sentence(tmp_path: Path) -> None:
         fk.scan(tmp_path / "nowhere")
     with pytest.raises(SourceError, match="is an empty folder"):
         fk.scan(tmp_path)
+    with pytest.raises(SourceError, match=r"Path\(''\) and Path\('.'\) are the same and name no source"):
+        fk.scan(Path())
 
 
 def test_a_folder_without_flow_logs_says_what_it_saw(written: Writer) -> None:
@@ -149,8 +151,11 @@ def test_a_folder_without_flow_logs_says_what_it_saw(written: Writer) -> None:
 
 def test_a_zone_or_time_nobody_knows_is_one_sentence(written: Writer) -> None:
     path = written("a.log", FLOW)
-    with pytest.raises(TimeError, match="no time zone is called 'Tokio'"):
-        fk.scan(path, tz="Tokio")
+    for wrong, hint in {"tokyo": "did you mean 'Asia/Tokyo'", "europe/pari": "did you mean 'Europe/Paris'"}.items():
+        with pytest.raises(TimeError, match=f"no time zone is called '{wrong}': {hint}"):
+            fk.scan(path, tz=wrong)
+    with pytest.raises(TimeError, match="no time zone is called 'JST': use an IANA name such as"):
+        fk.scan(path, tz="JST")
     with pytest.raises(TimeError, match="comes twice in Europe/Paris"):
         fk.scan(path, start="2026-10-25 02:30", tz="Europe/Paris")
 

@@ -165,9 +165,12 @@ class Case:
     def _bound(self, name: str, moment: int | datetime | None) -> datetime:
         if isinstance(moment, datetime):
             return moment
+        ends = [end for end, asked in zip(("start", "end"), self.asked, strict=True) if asked is None or end == name]
+        give = " and ".join(f"{end}=" for end in ends)
+        none = "no record that has a time" if self.held is None else "no record with a time in this span"
         raise SourceError(
-            f"{self.source} has no record with a time in this span, so its {name} is unknown: give {name}=. "
-            f"What was read: {show.read(self.ledger)}: see case.ledger"
+            f"{self.source} has {none}, so its {' and '.join(ends)} {'is' if len(ends) == 1 else 'are'} unknown: "
+            f"give {give}{show.elsewhere(self)}. What was read: {show.read(self.ledger)}: see case.ledger"
         )
 
     def __repr__(self) -> str:

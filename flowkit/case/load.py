@@ -130,7 +130,7 @@ def load(
     of = about(source, nlb, wanted, start=first, access=session, ip_ranges=ip_ranges)
     said = of.known(said)
     source, interfaces, session = of.source, of.wanted.interfaces, of.access
-    objects = sources.find(source, first, last, access=session, fields=fields, **of.wanted.asked())
+    objects = sources.find(source, first, last, access=session, fields=fields, tz=tz, **of.wanted.asked())
     shelf = store.shelf(root, sources.home(source))
     listed = session.calls["s3:ListObjectsV2"]
     ahead = preflight(str(source), objects, store.identities(shelf), region=session.region, listed=listed)

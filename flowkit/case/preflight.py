@@ -10,8 +10,11 @@ from flowkit.errors import SourceError
 from flowkit.sources import Object, Slice
 from flowkit.wording import many
 
-RECORD = {"gz": (7, 20), "text": (100, 250)}
+RECORD = {"gz": (7, 20), "text": (100, 250), "parquet": (7, 20)}
 """Bytes of a record, from to: 7 to 9 in real captures as gzip, twice that with busier ports and addresses."""
+
+EMPTY = {"gz": (20, 300), "text": (0, 300), "parquet": (1_000, 20_000)}
+"""Bytes of an object that holds no record, from to: its header line, packed or not; what Parquet says of columns."""
 
 BYTES_A_SECOND = 12_500_000
 """100 Mbit/s: what a line to AWS is taken to carry."""
@@ -94,7 +97,8 @@ class Preflight:
         assumed = f"{FLOWS_A_SECOND:,} flows a second" + (" and 100 Mbit/s" if self.charges else "")
         rows = [(f"{self._unit}s", f"{self.objects:,}{kept}"), ("bytes", self._size)]
         if self.known:
-            rows += [("flows", between(*self.flows)), ("time", f"about {duration(self.seconds)}, at {assumed}")]
+            rows.append(("flows", "none" if self.flows == (0, 0) else between(*self.flows)))
+            rows.append(("time", f"about {duration(self.seconds)}, at {assumed}"))
         if self.charges:
             rows.append(("AWS charges", self._price))
             rows += [("", f"{words}: {self._amount(amount)}") for words, amount in self.charges]
@@ -133,13 +137,12 @@ def preflight(
     >>> from flowkit.sources import find
     >>> import flowkit as fk
     >>> preflight("incident", find(fk.samples("incident") + "/AWSLogs")).flows
-    (13768, 39337)
+    (13722, 39327)
     """
     fresh = [o for o in objects if o.identity not in held]
     size = sum(o.size for o in fresh)
     slices = [o for o in fresh if isinstance(o, Slice)]
-    each = [(o.size, RECORD["gz" if o.name.endswith((".gz", ".parquet", ".zip")) else "text"]) for o in fresh]
-    flows = (int(sum(n / most for n, (_, most) in each)), int(sum(n / least for n, (least, _) in each)))
+    flows = [sum(ends) for ends in zip(*map(_flows, fresh), strict=True)] or [0, 0]
     bucket = source.startswith("s3://")
     charges = _bucket(len(fresh), size, listed, region) if bucket else _group(slices, size, region)
     return Preflight(
@@ -147,12 +150,19 @@ def preflight(
         objects=len(fresh),
         bytes=size,
         kept=len(objects) - len(fresh),
-        flows=flows,
+        flows=(flows[0], flows[1]),
         charges=charges if fresh else (),
         region=region,
         permissions=BUCKET if bucket else _permissions([o for o in objects if isinstance(o, Slice)]),
         guessed=bool(slices),
     )
+
+
+def _flows(o: Object) -> tuple[int, int]:
+    """Return how many flows an object may hold, from to."""
+    form = "parquet" if o.name.endswith(".parquet") else "gz" if o.name.endswith((".gz", ".zip")) else "text"
+    (least, most), (small, large) = RECORD[form], EMPTY[form]
+    return max(0, o.size - large) // most, max(0, o.size - small) // least
 
 
 BUCKET = ("s3:ListBucket", "s3:GetObject (kms:Decrypt where a key of your own encrypts the objects)")
@@ -216,9 +226,11 @@ def duration(seconds: float) -> str:
 def between(least: int, most: int) -> str:
     """Return a range of counts in round figures.
 
-    >>> between(13_768, 39_337), between(105_000_000, 300_000_000)
-    ('14,000 to 39,000', '100 million to 300 million')
+    >>> between(13_768, 39_337), between(105_000_000, 300_000_000), between(0, 12), between(0, 0)
+    ('14,000 to 39,000', '100 million to 300 million', 'at most 12', 'no')
     """
+    if not least:
+        return f"at most {_round(most)}" if most else "no"
     return f"{_round(least)} to {_round(most)}"
 
 

@@ -62,11 +62,12 @@ def find(
     flow_log_ids: Collection[str] | None = None,
     interfaces: Collection[str] | None = None,
     fields: str | Sequence[str] | None = None,
+    tz: str = "UTC",
 ) -> list[Object]:
     """Return the objects of a source that can hold records of the span, in the order of their names.
 
     Accounts, regions and flow logs are those that AWS's names of keys tell; a source on the disk may have such names,
-    too. `interfaces` chooses the streams of a log group.
+    too. `interfaces` chooses the streams of a log group. What is said of times is said in the zone `tz`.
 
     Raises `SourceError` where there is nothing to read, and `AwsError` where AWS refuses.
     """
@@ -75,13 +76,15 @@ def find(
             f"a source is one path, pattern, s3://bucket/prefix or cwl:GROUP, not {source!r:.60}: "
             "what belongs together lies under one folder, or one pattern matches it"
         )
-    only = Only(start, end, some(accounts), some(regions), some(flow_log_ids), some(interfaces))
+    if source == Path():
+        raise SourceError("Path('') and Path('.') are the same and name no source: give '.' for the folder you are in")
+    only = Only(start, end, some(accounts), some(regions), some(flow_log_ids), some(interfaces), tz)
     text, session = str(source), access or Access()
     if text.startswith("s3://"):
         return s3.find(text, session, only)
     if text.startswith("cwl:"):
         return cloudwatch.find(text, session, only, fields)
-    return within(_chosen(files.find(text), only, text), start, end)
+    return within(_chosen(files.find(text), only, text), start, end, tz)
 
 
 def some(names: Collection[str] | None) -> Collection[str] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from flowkit.errors import SourceError
+from flowkit.times import spoken
 
 SLOT = timedelta(minutes=5)
 """A file named `…_20261123T1620Z_…` holds records that ended from 16:20:00 to 16:24:59 (VPC User Guide, S3 paths)."""
@@ -88,19 +89,19 @@ def slot_of(name: str) -> datetime | None:
         return None
 
 
-def within(objects: Sequence[Object], start: datetime | None, end: datetime | None) -> list[Object]:
+def within(objects: Sequence[Object], start: datetime | None, end: datetime | None, tz: str = "UTC") -> list[Object]:
     """Return the objects that can hold records of the span; one whose name tells no time always can.
 
-    Raises `SourceError` where none can, but for documents beside them, saying which times there are.
+    Raises `SourceError` where none can, but for documents beside them, saying which times there are in the zone `tz`.
     """
     kept = [o for o in objects if o.slot is None or can_hold(o.slot, start, end)]
     slots = sorted(o.slot for o in objects if o.slot)
     if slots and all(document(o.name) for o in kept):
         none = "the one object there cannot" if len(slots) == 1 else f"none of the {len(slots):,} objects can"
-        since, until = (f" {word} {_show(t)}" if t else "" for word, t in (("from", start), ("to", end)))
+        since, until = (f" {word} {spoken(t, tz)}" if t else "" for word, t in (("from", start), ("to", end)))
         raise SourceError(
             f"{none} hold records{since}{until}: "
-            f"by the times in the names they are from {_show(slots[0])} to {_show(slots[-1] + SLOT)}; "
+            f"by the times in the names they are from {spoken(slots[0], tz)} to {spoken(slots[-1] + SLOT, tz)}; "
             "where names do not tell the truth, leave out start= and end="
         )
     return kept
@@ -109,10 +110,6 @@ def within(objects: Sequence[Object], start: datetime | None, end: datetime | No
 def can_hold(slot: datetime, start: datetime | None, end: datetime | None) -> bool:
     """Return whether an object of a slot can hold records of the span."""
     return (start is None or slot > start - BEFORE) and (end is None or slot < end + AFTER)
-
-
-def _show(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def chunks(objects: Sequence[Object], most: int) -> Iterator[list[Object]]:

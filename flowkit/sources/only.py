@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from flowkit.sources.objects import AFTER, BEFORE, can_hold, slot_of
+from flowkit.times import spoken
 
 Period = tuple[datetime, datetime]
 
@@ -89,6 +90,8 @@ class Only:
     regions: Collection[str] | None = None
     flow_log_ids: Collection[str] | None = None
     interfaces: Collection[str] | None = None
+    tz: str = "UTC"
+    """The zone that times are told in."""
 
     @property
     def period(self) -> Period:
@@ -152,8 +155,8 @@ class Only:
     def words(self) -> str:
         """Return what is asked for in words."""
         asked = [f"{what} {', '.join(sorted(set(which)))}" for what, which in self._asked() if which is not None]
-        since = f"from {self.start:%Y-%m-%d %H:%M} UTC" if self.start else ""
-        until = f"to {self.end:%Y-%m-%d %H:%M} UTC" if self.end else ""
+        since = f"from {spoken(self.start, self.tz)}" if self.start else ""
+        until = f"to {spoken(self.end, self.tz)}" if self.end else ""
         return " ".join(filter(None, ["flow logs", f"of {' '.join(asked)}" if asked else "", since, until]))
 
     def _asked(self) -> list[tuple[str, Collection[str] | None]]:

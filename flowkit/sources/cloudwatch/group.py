@@ -17,6 +17,7 @@ from flowkit.sources.cloudwatch import events, insights
 from flowkit.sources.cloudwatch.slices import Slice
 from flowkit.sources.objects import Object
 from flowkit.sources.only import Only
+from flowkit.times import spoken
 
 STEP, INSIGHTS_STEP = timedelta(minutes=10), timedelta(hours=1)
 """How long a slice is; slices lie on whole tens of minutes, or hours, so that the next span finds them again."""
@@ -164,7 +165,9 @@ def _streams(client: Any, group: str, only: Only) -> list[tuple[str, ...]]:
         raise SourceError(f"nothing to read: {group} has no stream of {', '.join(wanted)}; what lies there: {there}")
     names = [s["logStreamName"] for s in found if _can_hold(s, only)]
     if not names:
-        raise SourceError(f"nothing to read: the streams of {group} hold no {only.words()}; they run {_spans(found)}")
+        raise SourceError(
+            f"nothing to read: the streams of {group} hold no {only.words()}; they run {_spans(found, only.tz)}"
+        )
     rest = iter(names)
     return list(iter(lambda: tuple(islice(rest, STREAMS)), ()))
 
@@ -180,11 +183,11 @@ def _can_hold(stream: dict[str, Any], only: Only) -> bool:
     return not (late or early)
 
 
-def _spans(streams: list[dict[str, Any]]) -> str:
+def _spans(streams: list[dict[str, Any]], tz: str) -> str:
     first = min(s.get("firstEventTimestamp", 0) for s in streams)
     last = max(s.get("lastEventTimestamp", 0) for s in streams)
     begin, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (first, last))
-    return f"from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    return f"from {spoken(begin, tz)} to {spoken(end, tz)}"
 
 
 def _rate(group: dict[str, Any], now: datetime) -> float:
