@@ -282,7 +282,10 @@ def test_a_cluster_moved_by_hand_takes_all_its_records_along() -> None:
     assert (row["kind"], row["confidence"]) == ("service", 1.0)
     assert row["reason"].startswith("decided by hand; the evidence says health-check (")
     assert "every 10.0 s from 2 nodes" in row["reason"]
-    assert split.boundary.endswith("Decided by hand, not by the evidence: port 80, payload 130 B is service.")
+    assert split.boundary == (
+        "No health checks: a person decided on what looked like them. Decided by hand: port 80, payload 130 B is "
+        "service, where the evidence says health-check (> 99 % sure)."
+    )
     assert split.decisions == {"port 80, payload 130 B": "service"}
 
 

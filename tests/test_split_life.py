@@ -230,24 +230,77 @@ def test_the_checks_of_a_dead_target_stand_with_those_that_are_answered() -> Non
     (row,) = split.clusters.filter(kind="health-check").rows(named=True)
     assert (row["cluster"], row["targets"], row["bytes_low"]) == ("port 80, payload 130 B", 3, 294)
     assert row["interval_s"] == pytest.approx(10, abs=0.2)
-    assert "to 1 of 3 targets, a SYN alone: refused, or not answered (13.2 s apart)" in row["reason"]
+    assert "to 1 of 3 targets also a SYN alone: refused, or not answered" in row["reason"]
 
 
-@pytest.mark.parametrize(("port", "nodes"), [(80, "check alike"), (9100, "check these targets")])
-def test_a_monitor_that_does_as_the_nodes_do_is_uncertain(port: int, nodes: str) -> None:
-    """It lies inside the network and keeps a steady pace; but the nodes pass clients' data on, and it does not."""
-    monitor = [
+def monitor(*sources: str, port: int = 80, sizes: Sizes = (3, 294, 5, 514), every: float = 10) -> list[Record]:
+    """What asks every target for one thing, over and over."""
+    return [
         record
-        for tick in range(60)
+        for i, source in enumerate(sources)
+        for tick in range(int(600 / every))
         for target in TARGETS
-        for record in hop(tick * 10 + 5.2, ("10.1.9.9", target, port), (3, 294, 5, 514), check=False)
+        for record in hop(tick * every + 5.2 + i, (source, target, port), sizes, check=False)
     ]
-    flows = frame(world() + monitor).drop("check")
+
+
+TCP, SCRAPE = (4, 216, 2, 112), (16, 1_000, 24, 31_000)
+BESIDE = [(29 * i, ("10.1.9.9", "10.1.8.8", 443), (9, 900 + 31 * i, 8, 4_000)) for i in range(20)]
+ASKED = [(i, (f"10.1.9.{8 + i % 2}", TARGETS[0], 80), (9, 700 + i, 8, 900)) for i in range(600)]
+MONITORS = {
+    "that the nodes check alike": [*world(), *monitor("10.1.9.9"), *(r for h in BESIDE for r in hop(*h, check=False))],
+    "beside the nodes' own port": world() + monitor("10.1.9.9", port=9100),
+    "of two scrapers": world() + monitor("10.1.9.8", "10.1.9.9", port=9100, sizes=SCRAPE, every=15),
+    "without a load balancer": [r for r in preserved() if not r["check"]] + monitor("10.1.9.9", sizes=TCP),
+    "of two applications": [
+        *monitor("10.1.9.8", "10.1.9.9", every=20), *(r for h in ASKED for r in hop(*h, check=False))
+    ],
+}  # fmt: skip
+WHY = {
+    "that the nodes check alike": "the nodes that check alike pass clients' data on, and it passes none",
+    "beside the nodes' own port": "the nodes that check these targets pass clients' data on, and it passes none",
+    "of two scrapers": "the answers are long, as a scraper's are",
+    "without a load balancer": "only one address does it, and nothing shows that it is a load balancer's",
+    "of two applications": "the source sends much else that no client sent to it",
+}
+
+
+@pytest.mark.parametrize("name", MONITORS)
+def test_what_may_be_a_monitors_is_no_check_and_says_why(name: str) -> None:
+    """It ticks as checks do; what speaks against it is the company that it keeps."""
+    flows = frame(MONITORS[name]).drop("check")
     split = fit(flows)
-    kinds = split.label(flows).filter(pl.col("srcaddr") == "10.1.9.9").collect()["kind"].unique().to_list()
-    assert kinds == ["uncertain"]
-    said = split.clusters.filter(kind="uncertain")["reason"][0]
-    assert f"the nodes that {nodes} pass clients' data on, and it passes none" in said
+    asks = pl.col("bytes").is_in([294, TCP[1], SCRAPE[1]]) & pl.col("srcaddr").is_in(["10.1.9.8", "10.1.9.9"])
+    kinds = set(split.label(flows).filter(asks).collect()["kind"])
+    assert "uncertain" in kinds
+    assert "health-check" not in kinds
+    assert WHY[name] in split.clusters.filter(kind="uncertain")["reason"][0]
+
+
+def test_the_checks_of_a_node_that_no_client_has_come_to_are_checks() -> None:
+    """It does as the others do, and its own interface has nothing but its checks."""
+    made = world(minutes=10)
+    quiet = [r for r in made if r["check"] or NODES[1] not in (r["srcaddr"], r["dstaddr"])]
+    found, false = judged(quiet)
+    assert found >= 0.97
+    assert false == 0
+
+
+def test_where_nothing_shows_a_load_balancer_lone_checks_are_said_to_be_perhaps_a_monitors() -> None:
+    """One address, one target, and nobody else: what an idle target behind an idle node looks like too."""
+    split = fit(frame(monitor("10.1.9.9")).drop("check"))
+    row = split.clusters.row(0, named=True)
+    assert (row["kind"], row["confidence"] < 0.8) == ("health-check", True)
+    assert split.boundary.endswith("every 10.0 s, perhaps a monitor's.")
+    assert "a monitor would do the same" in split.nodes["why"][0]
+
+
+def test_a_node_that_was_not_given_with_the_others_is_uncertain_and_named() -> None:
+    flows = frame(world()).drop("check")
+    split = fit(flows, lb_addresses=[NODES[0]])
+    left = split.label(flows).filter(pl.col("srcaddr") == NODES[1], pl.col("bytes") == 294).collect()
+    assert set(left["kind"]) == {"uncertain"}
+    assert f"{NODES[1]} behaves like a node but is not among the load balancer addresses given." in split.boundary
 
 
 def test_a_failing_check_that_a_windows_edge_cuts_is_one_check_and_has_one_kind_on_both_interfaces() -> None:

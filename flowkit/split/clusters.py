@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from flowkit.split.decide import CHECK, DOUBT
-from flowkit.split.words import BEATS, certain, reason, title
+from flowkit.split.reasons import BEATS, often, reason
+from flowkit.split.words import certain, title
 
 SCHEMA = {
     "cluster": pl.String, "kind": pl.String, "server_port": pl.Int32,
@@ -15,6 +16,9 @@ SCHEMA = {
     "packets_low": pl.Int64, "packets_high": pl.Int64, "flows": pl.Int64, "interval_s": pl.Float64,
     "checkers": pl.Int64, "targets": pl.Int64, "confidence": pl.Float64, "reason": pl.String,
 }  # fmt: skip
+# What only the words about the split need: how often it comes, what the evidence says whatever a person decided, and
+# whether something shows that the sources are a load balancer's.
+SAID = {"pace": pl.String, "evidence": pl.String, "proven": pl.Boolean, "byhand": pl.Boolean}
 # Two checkers' requests differ by the length of their own names and addresses in them; a family is what lies so near.
 APART = 8
 
@@ -72,9 +76,9 @@ def verdict(chance: pl.Expr) -> pl.Expr:
 
 
 def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
-    """Return one row per family, the likeliest health check first."""
+    """Return one row per family, the likeliest health check first, with what is said of it (SAID)."""
     if found is None or found.is_empty():
-        return pl.DataFrame(schema=SCHEMA)
+        return pl.DataFrame(schema=SCHEMA | SAID)
     named = found.drop_nulls("cluster").with_columns(all_dead=pl.col("dead").all().over("cluster"))
     clearest = pl.col("interval_s").sort_by("F", "cl", "sv").first()
     live = named.filter(~pl.col("dead") | pl.col("all_dead")).group_by("cluster").agg(
@@ -91,8 +95,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         pl.col("sp", "all_dead").first(), flows=pl.col("n").sum(),
         checkers=pl.col("cl").n_unique(), targets=pl.col("sv").n_unique(),
         sizes=pl.col("lo").filter(pl.col("union").is_not_null()).n_unique(),
-        failing=pl.col("sv").filter("dead").n_unique(), failed=pl.col("n").filter("dead").sum(),
-        failing_s=pl.col("interval_s").filter("dead").median(),
+        failing=pl.col("sv").filter("dead").n_unique(),
         chance=(pl.col("chance") * pl.col("n")).sum() / pl.col("n").sum(),
         even=pl.col("even").max(), pure=pl.col("single").any(), sources=pl.col("sources").max(),
         told=pl.col("told").mean(), visible=pl.col("visible").any(), inside=pl.col("inside").any(),
@@ -106,7 +109,9 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         preserved=pl.col("preserved").any(), elsewhere=pl.col("elsewhere").all(),
         stranger=pl.col("stranger").all(),
         mixed=pl.col("mixed").any(), ported=pl.col("ported").any(), spare=pl.col("spare").mean(),
-        blind=pl.col("blind").any(), idle=pl.col("idle").any(),
+        blind=pl.col("blind").any(), idle=pl.col("idle").any(), here=pl.col("here").any(),
+        mine=pl.col("mine").any(), client=pl.col("client").any(), long=pl.col("long").any(),
+        unlisted=pl.col("unlisted").any(),
         g_interval=pl.col("g_interval").drop_nulls().min(), g_protocol=pl.col("g_protocol").drop_nulls().min(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip
@@ -115,8 +120,12 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
     )
     service = pl.col("kind") == "service"
     rows = rows.with_columns(confidence=pl.when(service).then(1 - pl.col("chance")).otherwise("chance"))
-    told = [row | {"server_port": row["sp"], "reason": reason(row)} for row in rows.to_dicts()]
-    return pl.DataFrame([row | byhand(row) for row in told], schema=SCHEMA, strict=False)
+    told = [
+        row | {"server_port": row["sp"], "reason": reason(row), "pace": often(row), "evidence": certain(row),
+               "proven": row["mine"], "byhand": row["decided"] is not None}
+        for row in rows.to_dicts()
+    ]  # fmt: skip
+    return pl.DataFrame([row | byhand(row) for row in told], schema=SCHEMA | SAID, strict=False)
 
 
 def byhand(row: dict[str, Any]) -> dict[str, Any]:

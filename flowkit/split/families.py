@@ -16,6 +16,7 @@ from flowkit.split.fronts import LIKE, held_against, passed_on
 from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
 from flowkit.split.score import scored
+from flowkit.split.sources import company, others
 from flowkit.split.told import agreed, fields_of
 from flowkit.split.unions import unions
 
@@ -66,8 +67,11 @@ def families(
     found = _chosen(_purity(found, what))
     found = _shape(_freshness(found, hits), what)
     found = _one_clock(_company(found), counts)
-    found = passed_on(found, what.sized.join(what.facts.select("unit", "cl"), on="unit"), what.members, served)
-    found = _place(found, reduced, known.lb_addresses)
+    sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
+    beside = others(found, sent)
+    found = passed_on(found, sent, beside, what.members, served)
+    homes = _homes(reduced)
+    found = company(_place(found, homes, known.lb_addresses), beside, reduced, homes)
     found = fields_of(found, hits)
     return agreed(found, known)
 
@@ -299,19 +303,23 @@ def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     return found.join(shared, on=LIKE, how="left")
 
 
-def _place(found: pl.DataFrame, reduced: Reduced, lb: Collection[str]) -> pl.DataFrame:
-    """Add what is known of the source.
-
-    That is whether it is `given`, `logged` as a balancer's, an `instance`, `inside` the logged network; and its `home`,
-    the interface whose own address it is, or null where that is not logged.
-    """
+def _homes(reduced: Reduced) -> pl.DataFrame:
+    """Return the interfaces that are logged: interface_id, addr (its own, that most of its records have), marks."""
     ends = [reduced.units.select("interface_id", addr=end) for end in ("cl", "sv")]
     numbers = pl.concat(ends).unique().with_columns(interface=name("interface_id"), address=name("addr"))
     weight = numbers.join(reduced.homes, on=["interface", "address"])
     family = pl.col("addr").str.contains(":", literal=True).alias("v6")
     ranked = weight.sort("n", "addr", descending=[True, False])
     homes = ranked.group_by("interface_id", family, maintain_order=True).first()
-    homes = homes.join(reduced.marks, on="interface_id", how="left")
+    return homes.join(reduced.marks, on="interface_id", how="left")
+
+
+def _place(found: pl.DataFrame, homes: pl.DataFrame, lb: Collection[str]) -> pl.DataFrame:
+    """Add what is known of the source.
+
+    That is whether it is `given`, `logged` as a balancer's, an `instance`, `inside` the logged network; and its `home`,
+    the interface whose own address it is, or null where that is not logged.
+    """
     nets = {_network(address) for address in homes["addr"]}
     home = homes.group_by(cl="addr").agg(
         pl.col("instance", "typed").any(), logged=pl.col("balancer").any(), home=pl.col("interface_id").first()

@@ -6,6 +6,7 @@ import polars as pl
 
 from flowkit.split.beat import evenness, options
 from flowkit.split.reduce import SLOT
+from flowkit.split.sources import relayed
 
 SIZES = ["cl", "sp", "lo", "hi", "least", "most"]
 LIKE = [*SIZES, "folds"]
@@ -24,19 +25,24 @@ ROUGH, UNLIKE = 0.4, 0.25
 KEPT = 0.8
 
 
-def passed_on(found: pl.DataFrame, sent: pl.DataFrame, members: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
+def passed_on(
+    found: pl.DataFrame, sent: pl.DataFrame, beside: pl.DataFrame, members: pl.DataFrame, served: pl.DataFrame
+) -> pl.DataFrame:
     """Add `front`, the connections of this size that clients made to the source, and `passes`, the share it passes on.
 
     A load balancer passes clients' data on unchanged, so their sizes come in at its front; its checks it makes itself.
-    Needs what was `sent` (cl, h, x, n), the `members` of the ranges found, and what the sources were `served` (sv,
-    packets, bytes, n). Adds `fed`, the connections of the family, and `reading`, how the front's records are read.
+    Needs what was `sent` (cl, h, x, n), what of it lies `beside` clocks (`flowkit.split.sources.others`), the `members`
+    of the ranges found, and what the sources were `served` (sv, packets, bytes, n). Adds `fed`, the connections of the
+    family, and `reading`, how the front's records are read. `passes` is of all that a source sends, or of what it sends
+    beside its clocks, whichever is more: few clients or many.
     """
     back = sent.group_by("cl", data=pl.col("x") - options(pl.col("h"))).agg(back=pl.col("n").cast(pl.Int64).sum())
     came = _came(back, served)
     met = came.join(back, on=["cl", "data"]).with_columns(both=pl.min_horizontal("came", "back"))
     whole = back.group_by("cl").agg(pl.col("back").sum())
     passes = met.group_by("cl", "data").agg(pl.col("both").max()).group_by("cl").agg(pl.col("both").sum())
-    passes = passes.join(whole, on="cl").select("cl", passes=pl.col("both") / pl.col("back"))
+    passes = passes.join(whole, on="cl").join(relayed(beside, came), on="cl", how="left")
+    passes = passes.select("cl", passes=pl.max_horizontal(pl.col("both") / pl.col("back"), "relayed"))
     best = met.group_by("cl", "reading").agg(pl.col("both").sum()).sort("both", "reading", descending=[True, False])
     best = best.unique("cl", keep="first", maintain_order=True).drop("both")
     front = came.join(best, on=["cl", "reading"]).rename({"came": "front"})

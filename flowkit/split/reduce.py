@@ -70,7 +70,7 @@ class Reduced:
     marks: pl.DataFrame  # interface_id, instance, typed, balancer: what the logs say the interface is
     ends: pl.DataFrame  # end, meets: server ends among ports that need a look
     scans: pl.DataFrame  # scan: pairs of addresses in which the first scans the second
-    homes: pl.DataFrame  # interface, address, n: whom the records of an interface are about
+    homes: pl.DataFrame  # interface, address, n, of: whom the records of an interface are about, n `of` so many
     units: pl.DataFrame  # unit, pair, interface_id, cl, sv, sp, reply, n, first, last: pairs that meet often
     sizes: pl.DataFrame  # unit, packets, bytes, n: what they sent
     hist: pl.DataFrame  # unit, packets, bytes, bin, n, ports: sizes of the families found, and their broken forms
@@ -384,8 +384,9 @@ def _often(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _homes(pairs: pl.DataFrame) -> pl.DataFrame:
     ends = [pairs.select("n", interface=name("interface_id"), address=name(end)) for end in ("srcaddr", "dstaddr")]
-    weight = pl.concat(ends).group_by("interface", "address").agg(pl.col("n").sum())
-    return weight.filter(pl.col("n") >= FEWEST)
+    weight = pl.concat(ends).group_by("interface", "address").agg(pl.col("n").sum()).filter(pl.col("n") >= FEWEST)
+    whole = pairs.group_by(interface=name("interface_id")).agg(of=pl.col("n").sum())
+    return weight.join(whole, on="interface")
 
 
 def oriented(

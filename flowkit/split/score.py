@@ -31,6 +31,13 @@ BLIND = 0.0
 COVERED, HALF = 1.8, 0.25
 # Connecting and closing without data is what TCP checks do, and few services.
 BARE = 0.5
+# Where nothing shows that the source is a load balancer, what ticks may be a monitor's, and chance is left for that:
+# much where several sources do alike, as its nodes do, or where the source sends more, as one that passes on does; and
+# more where one address alone does it, and nobody else meets the target. Beside others' traffic it may be anyone's.
+PERHAPS, HARDLY = 1.7, 1.0
+# A check's answer is a page at the most; who takes ten segments of data and more in, with as many acknowledgements, is
+# after the data.
+LONG_ANSWER = 12
 # The shortest interval is 5 s, so six a window of 30 s; several checkers at one node make a few times that, and twice
 # that again is too many for any.
 MANY, TOO_MANY, TOO_FAST, UNHURRIED = 18, 36, -3.4, 0.4
@@ -80,14 +87,30 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         .otherwise(0.0),
     )
     found = found.with_columns(
-        stranger=_stranger(),
-        blind=_blind(),
-        idle=_idle(),
+        mine=_mine(),
+        long=(pl.col("usual_packets") >= LONG_ANSWER) & (pl.col("folds") == 1),
+        # Who sends what nobody sent to it is a client of its own: an application that pings its database, a poller.
+        client=pl.col("more") & pl.col("home").is_not_null(),
     )
+    found = found.with_columns(here=_nodes().any().over("sp") & (pl.col("sources") > 1))
+    found = found.with_columns(stranger=_stranger(), blind=_blind(), idle=_idle(), unlisted=_unlisted())
     score = PRIOR + pl.sum_horizontal(_parts())
-    return found.with_columns(
-        score=pl.when(pl.col("blind") | pl.col("idle")).then(pl.min_horizontal(score, pl.lit(BLIND))).otherwise(score)
-    )
+    return found.with_columns(score=pl.min_horizontal(score, _most()))
+
+
+def _mine() -> pl.Expr:
+    """Whether something shows that the source is a load balancer's node: on whichever port, under whichever address."""
+    proof = pl.col("given") | pl.col("logged") | pl.col("visible") | pl.col("group").is_not_null()
+    return proof.any().over(pl.coalesce("home", "cl"))
+
+
+def _most() -> pl.Expr:
+    """Return the most that the score may be, where something essential is not known; null where all is."""
+    doubt = pl.col("client") | pl.col("long")
+    alike = (pl.col("sources") > 1).any().over("cl", "sp") | pl.col("more")
+    doubtful = pl.col("blind") | pl.col("idle") | pl.col("unlisted")
+    unproven = pl.when(doubt).then(BLIND).when(alike).then(PERHAPS).when("lonely").then(HARDLY).otherwise(BLIND)
+    return pl.when(doubtful).then(pl.lit(BLIND)).when(~pl.col("mine")).then(unproven)
 
 
 def _even() -> pl.Expr:
@@ -112,18 +135,30 @@ def _blind() -> pl.Expr:
     return alone & ~(alone & pl.col("home").is_not_null()).any().over("sp")
 
 
-def _idle() -> pl.Expr:
-    """Whether it does as the load balancer's nodes do, which pass clients' data on, and passes none on itself.
-
-    That is on the port they check; or alone on another of the same target, as a scraper or a monitor does. Several
-    sources there may be the nodes of another load balancer, which no client uses.
-    """
+def _nodes() -> pl.Expr:
+    """Whether it is one of several nodes that check alike, and are shown to be the load balancer's."""
     even, several = pl.col("even") >= KNOWN_EVEN, pl.col("sources") > 1
-    proven = pl.col("given") | pl.col("logged") | (pl.col("visible") & (pl.col("told") < OWN_SHARE))
-    mine = proven.any().over(pl.coalesce("home", "cl"))
-    nodes = even & several & proven
-    beside = ~several & pl.col("group").is_null() & nodes.any().over("sv")
-    return even & ~mine & ((several & nodes.any().over("sp")) | beside)
+    return even & several & pl.col("mine") & (pl.col("told") < OWN_SHARE)
+
+
+def _idle() -> pl.Expr:
+    """Whether it is beside the load balancer's nodes, which pass clients' data on, and passes none on itself.
+
+    It may be a scraper or a monitor, or the nodes of another load balancer that no client uses. A node that has no
+    client yet does just as the others do, and its own interface, logged like theirs, has nothing but its checks.
+    """
+    yet = pl.col("here") & pl.col("dedicated")
+    beside = pl.col("group").is_null() & _nodes().any().over("sv")
+    return (pl.col("even") >= KNOWN_EVEN) & ~pl.col("mine") & ~yet & (pl.col("here") | beside)
+
+
+def _unlisted() -> pl.Expr:
+    """Whether it does as a node that was given does, but was not given itself."""
+    even, several = (pl.col("even") >= KNOWN_EVEN) & (pl.col("told") < OWN_SHARE), pl.col("sources") > 1
+    given = even & several & pl.col("given")
+    passing = (given & pl.col("visible")).any().over("sp")
+    alike = several & given.any().over("sp") & (pl.col("visible") | ~passing)
+    return pl.col("known") & ~pl.col("given") & even & alike
 
 
 def _clocklike(variance: pl.Expr) -> pl.Expr:
@@ -145,7 +180,11 @@ def _parts() -> list[pl.Expr]:
         pl.when("rivalled").then(RIVALLED).otherwise(0.0),
         pl.when(pl.col("fresh") < FRESH).then(LONG).otherwise(0.0),
         pl.when("stranger").then(STRANGER).otherwise(0.0),
-        pl.when("known").then(pl.when("given").then(GIVEN).otherwise(NOT_GIVEN)).otherwise(_source()),
+        pl.when(pl.col("given"))
+        .then(GIVEN)
+        .when(pl.col("known") & ~pl.col("unlisted"))
+        .then(NOT_GIVEN)
+        .otherwise(_source()),
         *_settings(),
         *_fields(),
     ]

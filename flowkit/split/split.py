@@ -11,7 +11,7 @@ import polars as pl
 from flowkit.knowledge import Groups, Knowledge, knowledge
 from flowkit.split import decide
 from flowkit.split.assign import assign, connections, shapes
-from flowkit.split.clusters import clusters, named, verdict
+from flowkit.split.clusters import SCHEMA, clusters, named, verdict
 from flowkit.split.families import families, judged, spread, tried, united
 from flowkit.split.fronts import located, suspects, weighed
 from flowkit.split.keys import number
@@ -176,9 +176,10 @@ class Split:
         """Work out again what follows from the evidence and the decisions; no record is read for it."""
         told = None if self.found is None else decide.decided(self.found, self.decisions)
         final = None if told is None else decide.weighed(told)
-        self.clusters = clusters(told)
+        drawn = clusters(told)
+        self.clusters = drawn.select(list(SCHEMA))
         given = None if self.reduced is None else self.reduced.given
-        self.boundary = " ".join([boundary(self.clusters, self.decisions, self.lacking), *against(final, given)])
+        self.boundary = " ".join([boundary(drawn, self.lacking), *against(final, given)])
         self.nodes = nodes_of(final, given)
         self.checks = None
         if self.reduced is not None and final is not None:

@@ -8,15 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from flowkit.knowledge import SHORTEST_S
 from flowkit.split.decide import CHECK
+from flowkit.wording import many
 
 # So many addresses are named, and the rest counted.
 LISTED = 5
 # So many clusters are shown; the likeliest health checks come first.
 _MOST = 8
-# As even as half of what evenness can say: a beat, and not only a number of connections over a time.
-BEATS = 0.5
 
 
 def certain(row: Mapping[str, Any]) -> str:
@@ -27,8 +25,7 @@ def certain(row: Mapping[str, Any]) -> str:
     >>> certain({"kind": "uncertain", "confidence": 0.45})
     'uncertain (health checks: 45 %)'
     """
-    sure = _sure(row)
-    return f"{row['kind']} ({sure})" if sure else str(row["kind"])
+    return f"{row['kind']} ({_sure(row)})"
 
 
 def _sure(row: Mapping[str, Any]) -> str:
@@ -54,168 +51,37 @@ def span(low: int, high: int) -> str:
     return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
-def reason(row: dict[str, Any]) -> str:
-    said = [_pace(row), _usual(row), *_failing(row), *_for(row), *_against(row)]
-    return "; ".join(part for part in said if part)
-
-
-def _pace(row: dict[str, Any]) -> str:
-    """Return how often it comes, and from how many: only what is steady comes every so many seconds."""
-    word = "node" if row["kind"] == "health-check" else "address"
-    who = "1 " + word if row["checkers"] == 1 else f"{row['checkers']} {word}{'es' if word == 'address' else 's'}"
-    return f"{often(row)} from {who}{_sharing(row)}"
-
-
-def often(row: Mapping[str, Any]) -> str:
-    """Return how often a cluster's connections come to each target from each address."""
-    return ("every {:.1f} s" if row["even"] >= BEATS else "one in {:.1f} s on average").format(row["interval_s"])
-
-
-def _sharing(row: Mapping[str, Any]) -> str:
-    """Return that several checkers share each address, where the settings or the shortest interval tell."""
-    if row["kind"] != "health-check":
-        return ""
-    many = round(row["g_interval"] / row["interval_s"]) if row["paced"] and row["paced"] >= BEATS else 1
-    if many > 1:
-        return f", which is every {row['g_interval']:g} s from each of {many} checkers at {_each(row)}"
-    if row["interval_s"] < 0.9 * SHORTEST_S:
-        return f", so several checkers are at {_each(row)}: none checks more often than every {SHORTEST_S} s"
-    return ""
-
-
-def _each(row: Mapping[str, Any]) -> str:
-    return "the node" if row["checkers"] == 1 else "each node"
-
-
-def _usual(row: dict[str, Any]) -> str:
-    packets = row["usual_packets"]
-    return f"{packets} packet{'s' if packets != 1 else ''} {row['usual_bytes']:,} bytes ({row['usual_share']:.0%})"
-
-
-def _failing(row: dict[str, Any]) -> list[str]:
-    """Return what is a SYN alone: the checks of a target that refuses or does not answer."""
-    if row["all_dead"]:
-        return ["each is a SYN alone: refused, or not answered"]
-    if not row["failing"]:
-        return []
-    where = f"{row['failing']} of {row['targets']} target{'s' if row['targets'] != 1 else ''}"
-    return [
-        f"{row['failed']:,} of them, to {where}, a SYN alone: refused, or not answered ({row['failing_s']:.1f} s apart)"
-    ]
-
-
-def _for(row: dict[str, Any]) -> list[str]:
-    said = [f"its {row['sizes']} sizes share one clock"] if row["sizes"] else []
-    if row["even"] >= 0.8:
-        said.append("far steadier than chance")
-    if row["pure"]:
-        said.append("the source sends these targets nothing else")
-    if row["sources"] > 1:
-        said.append(f"{row['sources']} sources send the same size at the same pace")
-    if row["ported"]:
-        said.append("clients send the very same bytes, but their connections keep their ports on the way")
-    elif row["visible"] and row["told"] < 0.3:
-        said.append("no client sent it to the source, which passes clients' data on")
-    if row["typed"]:
-        said.append("interface-type calls the source a network load balancer")
-    elif row["logged"]:
-        said.append("the logs mark the source's interface as one of AWS's own services")
-    if row["given"]:
-        said.append("the source was given as a load balancer address")
-    return said + _settings(row) + _fields(row)
-
-
-def _settings(row: dict[str, Any]) -> list[str]:
-    """Return where the target groups' settings agree, and where they do not."""
-    if row["group"] is None:
-        return ["but no target group checks these targets on this port"] if row["elsewhere"] else []
-    port = "on a port of its own" if row["own_port"] else "on this port"
-    said = [f"target group {row['group']!r} checks {port}"]
-    for field, what in (("paced", "interval"), ("spoken", "protocol")):
-        if row[field] is not None:
-            said.append(f"its {what} fits" if row[field] >= 0.5 else f"but its {what} does not fit")
-    if row["preserved"] and (row["given"] or row["logged"]):
-        said.append("clients keep their addresses, so what the load balancer's own sends is checks")
-    return said
-
-
-def _fields(row: dict[str, Any]) -> list[str]:
-    """Return where newer fields agree, and where they do not."""
-    said = []
-    if row["opens"] is not None and row["opens"] >= 0.9:
-        said.append("tcp-flags: each record opens a connection")
-    if row["opens"] is not None and row["opens"] < 0.1:
-        said.append("but tcp-flags: no record opens a connection")
-    if row["foreign"] is not None and row["foreign"] <= 0.1:
-        said.append("pkt-srcaddr is the source's own")
-    if row["foreign"] is not None and row["foreign"] >= 0.9:
-        said.append("but pkt-srcaddr is another's")
-    if row["outward"] is not None and row["outward"] >= 0.9:
-        said.append("flow-direction: it leaves the source's interface")
-    if row["outward"] is not None and row["outward"] <= 0.1:
-        said.append("flow-direction: it enters the target's interface")
-    if row["given"] and row["instance"]:
-        said.append("but the logs say the source's interface is an instance's")
-    return said
-
-
-def _against(row: dict[str, Any]) -> list[str]:
-    said = ["but no steadier than chance"] if row["even"] < 0.2 else []
-    if row["kind"] == "health-check":
-        return said
-    if row["mixed"]:
-        said.append(
-            f"clients send the very same bytes, and nothing tells one from the other: {row['spare']:.0%} more go on to "
-            "the targets than came in, at a steady beat"
-        )
-    elif row["told"] >= 0.6:
-        said.append("but clients sent as many to the source, which only passed them on")
-    if row["known"] and not row["given"]:
-        said.append("but the source is none of the given load balancer addresses")
-    if not row["inside"]:
-        said.append("but the source lies outside the network of the logged interfaces")
-    if row["rivalled"]:
-        said.append("but a steadier family goes to the same targets")
-    if row["one_clock"] > 0.5:
-        said.append("but one clock feeds all the targets")
-    if row["fresh"] < 0.5:
-        said.append("but it is a long connection, not a new one each time")
-    if row["stranger"]:
-        said.append("but others check this port alike, and it is none of them")
-    doubted = row["kind"] == "uncertain"
-    if doubted and row["idle"]:
-        nodes = "check alike" if row["sources"] > 1 else "check these targets"
-        said.append(f"but the nodes that {nodes} pass clients' data on, and it passes none")
-    if doubted and row["blind"]:
-        said.append("but service of one size would look the same, as no interface of a source is logged")
-    if row["checkers"] == 1 and row["sources"] == 1 and not row["given"]:
-        said.append("but only one address does it")
-    return said
-
-
-def boundary(families: pl.DataFrame, decisions: Mapping[str, str], lacking: Sequence[str] = ()) -> str:
+def boundary(families: pl.DataFrame, lacking: Sequence[str] = ()) -> str:
     """Return what separates health checks from service, in words, with what a person decided."""
     if lacking:
         return f"Health checks cannot be told apart: these flows lack {', '.join(lacking)}."
     checks = families.filter(pl.col("kind") == "health-check")
     found = "Health checks: " + "; ".join(_edge(row) for row in checks.to_dicts()) + "."
-    return " ".join([found if checks.height else _none(families), *_decided(decisions)])
+    said = [found, *_doubted(families)] if checks.height else [_none(families)]
+    return " ".join([*said, *_decided(families)])
 
 
 def _none(families: pl.DataFrame) -> str:
     """Return why there are no health checks: nothing is steady, or what is has more against it than for it."""
-    doubted = families.filter(pl.col("kind") == "uncertain").height
-    if doubted:
-        return f"No health checks found for sure: {_many(doubted)} may be health checks, see the reasons."
-    steady = families.filter(pl.col("reason").str.contains("far steadier than chance", literal=True)).height
+    left = families.filter(~pl.col("byhand"))
+    if left.height < families.height and left.filter(pl.col("kind") == "uncertain").is_empty():
+        return "No health checks: a person decided on what looked like them."
+    if doubted := left.filter(pl.col("kind") == "uncertain").height:
+        return f"No health checks found for sure: {many(doubted, 'cluster')} may be health checks, {_SEE}."
+    steady = left.filter(pl.col("reason").str.contains("far steadier than chance", literal=True)).height
     if not steady:
         return "No health checks found: nothing here repeats one size at a steady beat from a load balancer's node."
     are, them = ("1 cluster is", "it") if steady == 1 else (f"{steady} clusters are", "them")
     return f"No health checks found: {are} far steadier than chance, but more speaks against {them}, see the reasons."
 
 
-def _many(clusters: int) -> str:
-    return "1 cluster" if clusters == 1 else f"{clusters} clusters"
+_SEE = "see the reasons; the load balancer's addresses (lb_addresses=) would settle it"
+
+
+def _doubted(families: pl.DataFrame) -> list[str]:
+    """Return what may be health checks beside those found; what a person left uncertain is said with the decisions."""
+    doubted = families.filter(pl.col("kind") == "uncertain", ~pl.col("byhand")).height
+    return [f"{many(doubted, 'more cluster')} may be health checks or a monitor's, see the reasons."] if doubted else []
 
 
 def against(found: pl.DataFrame | None, given: pl.DataFrame | None) -> list[str]:
@@ -235,8 +101,19 @@ def against(found: pl.DataFrame | None, given: pl.DataFrame | None) -> list[str]
         *_listed("Given as load balancer addresses, but in no record", nodes.filter(pl.col("records") == 0)),
         *_listed("Given as targets, but in no record", targets.filter(pl.col("records") == 0)),
         *_listed("Given as targets, but no check of them was found", idle),
+        *_unlisted(found),
         *_odd(checks),
     ]
+
+
+def _unlisted(found: pl.DataFrame) -> list[str]:
+    """Return which addresses do as the nodes that were given do, and were not given."""
+    who = found.filter("unlisted")["cl"].unique().sort().to_list()
+    if not who:
+        return []
+    they = "behaves like a node but is" if len(who) == 1 else "behave like nodes but are"
+    more = f" and {len(who) - LISTED:,} more" if len(who) > LISTED else ""
+    return [f"{', '.join(who[:LISTED])}{more} {they} not among the load balancer addresses given."]
 
 
 def _listed(what: str, given: pl.DataFrame) -> list[str]:
@@ -267,9 +144,11 @@ def _odd(checks: pl.DataFrame) -> list[str]:
     ]
 
 
-def _decided(decisions: Mapping[str, str]) -> list[str]:
-    said = "; ".join(f"{cluster} is {kind}" for cluster, kind in decisions.items())
-    return [f"Decided by hand, not by the evidence: {said}."] if said else []
+def _decided(families: pl.DataFrame) -> list[str]:
+    """Return what a person decided, and what the evidence says of it."""
+    rows = families.filter("byhand").to_dicts()
+    said = "; ".join(f"{row['cluster']} is {row['kind']}, where the evidence says {row['evidence']}" for row in rows)
+    return [f"Decided by hand: {said}."] if said else []
 
 
 def _edge(row: dict[str, Any]) -> str:
@@ -278,9 +157,10 @@ def _edge(row: dict[str, Any]) -> str:
         if row["payload_high"] == 0
         else f"payload of {span(row['payload_low'], row['payload_high'])} bytes"
     )
-    many = "packet" if row["packets_high"] == 1 else "packets"
-    shape = f"{span(row['packets_low'], row['packets_high'])} {many}, {span(row['bytes_low'], row['bytes_high'])} bytes"
-    return f"to port {row['server_port']}, {payload} ({shape}), {row['reason'].partition(' from ')[0]}"
+    word = "packet" if row["packets_high"] == 1 else "packets"
+    shape = f"{span(row['packets_low'], row['packets_high'])} {word}, {span(row['bytes_low'], row['bytes_high'])} bytes"
+    whose = "" if row["proven"] or row["byhand"] else ", perhaps a monitor's"
+    return f"to port {row['server_port']}, {payload} ({shape}), {row['pace']}{whose}"
 
 
 def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
