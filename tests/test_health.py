@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,8 @@ NODES = ("10.1.0.10", "10.1.1.10")
 TARGET, OTHER = "10.1.2.101", "10.1.3.102"
 # What goes there and what comes back, as packets and bytes.
 ANSWERED, SLOW, REFUSED, LOST = (3, 294, 5, 514), (3, 294, 2, 112), (1, 60, 1, 40), (3, 180, 0, 0)
+# A SYN sent again, the request of 130 bytes, the answer of 246.
+RESENT = [(4, 354, 5, 514), (4, 476, 5, 514), (3, 294, 6, 812)]
 
 Record = dict[str, Any]
 
@@ -74,18 +77,18 @@ def changes(flows: pl.LazyFrame) -> list[tuple[str, str, float]]:
 def test_each_outcome_is_counted_by_target_checker_and_minute() -> None:
     flows = frame(check(0, ANSWERED), check(10, ANSWERED), check(20, SLOW), check(30, REFUSED), check(40, LOST))
     assert target_health(flows).collect().rows() == [
-        (f"{TARGET}:80", NODES[0], START, 2, 1, 1, 1, 5, 0, 0, "answering", 3, None),
+        (f"{TARGET}:80", NODES[0], START, 2, 0, 1, 1, 1, 5, 0, 0, "answering", 3, None),
     ]
 
 
 def test_the_columns_and_their_types_are_as_promised() -> None:
     schema = target_health(frame(check(0, ANSWERED))).collect_schema()
     assert schema.names() == [
-        "target", "checker", "time", "answered", "slow", "refused", "unreachable", "checks", "service",
-        "service_failed", "state", "failed_in_a_row", "lb_state",
+        "target", "checker", "time", "answered", "retransmitted", "slow", "refused", "unreachable", "checks",
+        "service", "service_failed", "state", "failed_in_a_row", "lb_state",
     ]  # fmt: skip
     assert schema["time"] == pl.Datetime("ms", "UTC")
-    assert {schema[name] for name in schema.names()[3:10]} == {pl.UInt32}
+    assert {schema[name] for name in schema.names()[3:11]} == {pl.UInt32}
 
 
 def test_an_outage_is_told_from_its_first_refusal_to_its_end() -> None:
@@ -191,7 +194,7 @@ MIXED = [(ANSWERED, ANSWERED), (ANSWERED, SLOW), (ANSWERED, REFUSED), (ANSWERED,
 @example(fates=MIXED, shared=False, by="checker")
 @given(
     fates=st.lists(
-        st.tuples(*[st.sampled_from([ANSWERED, ANSWERED, SLOW, REFUSED, LOST])] * 2), min_size=4, max_size=60
+        st.tuples(*[st.sampled_from([ANSWERED, ANSWERED, RESENT[0], SLOW, REFUSED, LOST])] * 2), min_size=4, max_size=60
     ),
     shared=st.booleans(),
     by=st.sampled_from(["target", "checker"]),
@@ -211,7 +214,9 @@ def test_every_check_is_in_one_state_and_no_streak_is_longer_than_a_checkers_che
         flows = flows.with_columns(start=window, end=window.dt.offset_by("29s"))
     bins, whole = target_health(flows).collect(), health_changes(flows, by=by).collect()
     checks = bins.group_by("checker").agg(pl.col("checks").sum(), pl.col("failed_in_a_row").max())
-    assert whole["checks"].sum() == bins["checks"].sum()
+    for outcome, of in {"checks": ["checks"], "failed": ["slow", "refused", "unreachable"]}.items():
+        assert whole[outcome].sum() == bins.select(pl.col(of).cast(pl.Int64).sum()).sum_horizontal().item()
+    assert whole["retransmitted"].sum() == bins["retransmitted"].sum()
     assert (checks["failed_in_a_row"] <= checks["checks"]).all()
     assert (whole["failed_in_a_row"] <= whole["checks"]).all()
     if by == "target":
@@ -317,6 +322,64 @@ def test_without_thresholds_nothing_is_said_for_the_load_balancer() -> None:
     flows = frame(story((0, 2, ANSWERED), (2, 4, REFUSED)))
     assert target_health(flows).collect()["lb_state"].null_count() == 8
     assert target_health(flows, target_groups=[{**GROUP, "port": 81}]).collect()["lb_state"].null_count() == 8
+
+
+def scattered(every: int, last: float, **more: Any) -> Iterator[Record]:
+    """Checks every 10 s of one node, each so-manieth with something sent again."""
+    for tick in range(int(last * 6)):
+        yield from check(tick * 10, RESENT[tick // every % 3] if tick % every == 1 else ANSWERED, **more)
+
+
+def test_checks_in_which_something_was_sent_again_are_counted_and_are_no_failures() -> None:
+    """At its port one check in 8 of a node that loses packets, 15 of 120; the other target loses none."""
+    flows = frame(scattered(8, 20), story((0, 20, ANSWERED), target=OTHER))
+    found = health_changes(flows).collect()
+    assert found.select("target", "state", "checks", "failed", "retransmitted").rows() == [
+        (f"{TARGET}:80", "retransmitting", 120, 0, 15),
+        (f"{OTHER}:80", "answering", 240, 0, 0),
+    ]
+    assert set(target_health(flows, target_groups=[GROUP]).collect()["lb_state"]) == {"healthy"}
+
+
+def test_a_packet_sent_again_now_and_then_changes_no_state() -> None:
+    assert changes(frame(scattered(40, 60))) == [(f"{TARGET}:80", "answering", 0.0)]
+
+
+def test_bytes_that_wander_by_themselves_are_no_packets_sent_again() -> None:
+    """An ACK more or less is no news, and neither are answers that are never the same."""
+    sizes = [(3 + tick % 2, 294 + 52 * (tick % 2), 5, 514 + 8 * (tick % 9)) for tick in range(120)]
+    found = target_health(frame(*(check(10 * tick, size) for tick, size in enumerate(sizes)))).collect()
+    assert found.select(pl.col("answered", "retransmitted").sum()).rows() == [(120, 0)]
+
+
+def test_a_syn_sent_again_is_told_without_timestamps_too() -> None:
+    """A SYN of 52 bytes and ACKs of 40: three packets are 132 bytes, an ACK more is 172, a SYN more 184."""
+    sizes = [{0: (4, 172, 2, 92), 7: (4, 184, 2, 92)}.get(tick % 50, (3, 132, 2, 92)) for tick in range(100)]
+    flows = frame(*(check(10 * tick, size) for tick, size in enumerate(sizes)))
+    assert target_health(flows).collect()["retransmitted"].sum() == 2
+
+
+def test_spells_shorter_than_a_window_are_told_apart_where_checks_have_times_of_their_own() -> None:
+    stalls = [(0.0, 4.0, ANSWERED), (4.0, 4.5, SLOW), (4.5, 5.0, ANSWERED), (5.0, 5.5, SLOW), (5.5, 8.0, ANSWERED)]
+    flows = frame(story(*stalls))
+    told = [(f"{TARGET}:80", state, start) for start, state in zip((0, 4, 4.5, 5, 5.5), cycle(("answering", "slow")))]
+    assert changes(flows) == told
+    window = pl.col("start").dt.truncate("1m")
+    shared = flows.with_columns(start=window, end=window.dt.offset_by("59s"))
+    assert [state for _, state, _ in changes(shared)] == ["answering", "slow", "answering"]
+
+
+def test_an_answer_that_came_late_but_in_time_is_no_failure_for_the_load_balancer() -> None:
+    """It waits 6 s if nobody says otherwise; with 4 s each of these checks, 5 s on their way, fails."""
+    late = [
+        {**record, "end": record["end"] + timedelta(seconds=5)}
+        for record in story((3, 4, ANSWERED))
+    ]  # fmt: skip
+    flows = frame(story((0, 3, ANSWERED)), iter(late), story((4, 6, ANSWERED)))
+    assert health_changes(flows).collect()["failed"].to_list() == [0, 12, 0]
+    for waits, states in ((None, {"healthy"}), (4, {"healthy", "unhealthy"})):
+        seen = target_health(flows, target_groups=[{**GROUP, "timeout_s": waits}]).collect()
+        assert set(seen["lb_state"]) == states
 
 
 def test_an_answer_cut_short_is_slow() -> None:

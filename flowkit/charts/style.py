@@ -25,7 +25,13 @@ MOST_MARKS = 5000
 COLOURS: Mapping[str, Mapping[str, str]] = {
     "kind": {"service": "#0072B2", "health-check": "#E69F00", "uncertain": "#CC79A7", "other": "#999999"},
     "action": {"ACCEPT": "#009E73", "REJECT": "#D55E00"},
-    "health": {"answered": "#009E73", "slow": "#56B4E9", "refused": "#E69F00", "unreachable": "#D55E00"},
+    "health": {
+        "answered": "#009E73",
+        "retransmitted": "#CC79A7",
+        "slow": "#56B4E9",
+        "refused": "#E69F00",
+        "unreachable": "#D55E00",
+    },
     "cadence": {
         "as usual": "#0072B2",
         "fewer": "#D55E00",

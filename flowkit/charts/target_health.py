@@ -12,7 +12,8 @@ from flowkit.charts.figure import Figure, bin_width, clock_of, collected, draw, 
 from flowkit.names import Names
 from flowkit.times import Clock
 
-_STATES = ("answered", "slow", "refused", "unreachable")
+_STATES = ("answered", "retransmitted", "slow", "refused", "unreachable")
+_ASKED = tuple(state for state in _STATES if state != "retransmitted")
 _FAILED = {"refused": "refused", "unreachable": "left unanswered", "slow": "was late with"}
 """What fails a check, and the words for it, the plainest first."""
 
@@ -20,13 +21,14 @@ _TIPS = {
     "target": "target",
     "when": "time",
     **{f"n_{state}": state for state in _STATES},
+    "n_retransmitted": "a packet sent again",
     "n_service": "service",
     "n_service_failed": "service that failed",
 }
 _ROW = 124
 
 # How much of its bin a bar fills: a failure is thinner, so that it is seen without its colour.
-_FILLED = {"answered": 0.92, "slow": 0.92, "refused": 0.64, "unreachable": 0.36}
+_FILLED = {"answered": 0.92, "retransmitted": 0.92, "slow": 0.92, "refused": 0.64, "unreachable": 0.36}
 _MOST = 24
 
 
@@ -49,7 +51,9 @@ def target_health(
     >>> target_health(pl.DataFrame({**table, "slow": 0, "unreachable": 0, "service": 7})).title
     '10.0.0.2:80 refused 10 of 12 checks, all along'
     """
-    frame = collected(table, "target", "time", *_STATES, "service", names=names)
+    frame = collected(table, "target", "time", *_ASKED, "service", names=names)
+    if "retransmitted" not in frame.columns:
+        frame = frame.with_columns(retransmitted=pl.lit(0))
     checks, away = near(frame.with_columns(n=pl.sum_horizontal(_STATES)), tz, n="n", what="check")
     at = clock_of(checks["time"], tz)
     if frame.height == 0:
@@ -117,6 +121,11 @@ class _Health:
             when = self.span(silent[0], "silent")
             return f"{words.name(silent[0])}{more} {'were' if more else 'was'} sent no checks, {when}; none failed"
         said = words.count(checks, "health check")
+        if again := int(self.summed["retransmitted"].sum()):
+            failed_too = f", {failed:,} failed" if failed else ""
+            return (
+                f"{words.count(self.number, 'target')} answered {said}{failed_too}, {again:,} with a packet sent again"
+            )
         return f"{words.count(self.number, 'target')} answered {f'{checks - failed:,} of {said}' if failed else said}"
 
     def _rest(self, failing: int) -> str:
@@ -148,6 +157,8 @@ class _Health:
         own = self.own(target)
         failed, checks = int(own["failed"].sum()), words.count(int(own["checks"].sum()), "check")
         said = f"{failed:,} of {checks} failed" if failed else f"{checks}, none failed"
+        if again := int(own["retransmitted"].sum()):
+            said += f", {again:,} with a packet sent again"
         return f"{words.name(target)} · {said}"
 
     def service(self, target: str) -> str:
@@ -198,7 +209,7 @@ def _chart(health: _Health) -> style.Drawing:
 
 def _states(health: _Health) -> list[str]:
     """Return the states of the legend: those that occur, and always the ones that one looks for."""
-    return [state for state in _STATES if state != "slow" or health.summed["slow"].sum()]
+    return [state for state in _STATES if state not in ("retransmitted", "slow") or health.summed[state].sum()]
 
 
 def _placed(health: _Health) -> pl.DataFrame:

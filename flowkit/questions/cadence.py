@@ -8,7 +8,7 @@ import polars as pl
 
 from flowkit.questions.health import NEEDED
 from flowkit.questions.health.bins import bins, millis, once_told, slow_log
-from flowkit.questions.health.outcomes import OUTCOMES, connections, told
+from flowkit.questions.health.outcomes import ANSWERED, OUTCOMES, connections, told
 from flowkit.questions.health.streaks import counted
 from flowkit.questions.shared import require, seen_from
 from flowkit.schema import TIME
@@ -84,7 +84,7 @@ def _counts(flows: pl.LazyFrame, width: int | None) -> pl.DataFrame:
     each = there.group_by("interface_id", "_bin").agg(pl.col("start").min(), pl.col("end").max())
     return (
         found.group_by("checker", "_bin")
-        .agg(checks=n.sum(), targets=(n > 0).sum().cast(pl.Int64), failed=(n > pl.col("answered")).any())
+        .agg(checks=n.sum(), targets=(n > 0).sum().cast(pl.Int64), failed=(n > pl.sum_horizontal(ANSWERED)).any())
         .join(_partly(each.collect(), cut.width), on="_bin", how="left")
         .with_columns(_width=pl.lit(cut.width, pl.Int64))
         .select(list(_COUNTED))

@@ -14,8 +14,8 @@ from flowkit.case.coverage import silence, width
 from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import lasting, seen_health
 from flowkit.questions.rejected import rejected
-from flowkit.questions.stories import felt, lagging, one_sided, story, verdict
 from flowkit.questions.stories import moment as _time
+from flowkit.questions.stories import targets
 from flowkit.times import clock
 from flowkit.wording import many
 
@@ -75,23 +75,7 @@ def _health(case: Case, gaps: pl.DataFrame) -> Iterator[str]:
     if changes.is_empty():
         yield "No health checks were found, so the targets' health cannot be told from these records."
     window = timedelta(milliseconds=int(health["_width"].max() or 0))  # type: ignore[arg-type]
-    steady = 0
-    for (target,), runs in changes.sort("target", "start").group_by("target", maintain_order=True):
-        rows = runs.rows(named=True)
-        name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
-        own = each.filter(pl.col("target") == target)
-        alone = list(one_sided(name, own, case))
-        if all(row["state"] == "answering" for row in rows):
-            steady += not alone
-            yield from alone
-        else:
-            yield f"{name} {story(rows, case)}."
-            yield from lagging(name, rows, own, case, window)
-            yield from verdict(name, rows, case)
-            yield from felt(name, str(target), rows, health)
-    if steady:
-        others = "other target" if steady < changes["target"].n_unique() else "target"
-        yield f"{many(steady, others)} answered health checks all along."
+    yield from targets(changes, each, health, case, window)
 
 
 def _counts(case: Case) -> dict[str, int]:

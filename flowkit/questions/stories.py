@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
@@ -11,26 +12,110 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.questions.health.felt import felt as measured
+from flowkit.questions.health.states import SILENT
 from flowkit.wording import many
 
 _STATES = {
     "refused": "refused its health checks",
     "unreachable": "did not answer its health checks",
     "slow": "answered its health checks late, in part or not at all",
+    "retransmitting": "answered its health checks, with packets lost on the way,",
     "answering": "answered its health checks",
     "no checks seen": "was sent no health checks",
     "not logged": "is missing from the logs",
 }
 _FAILING = ("refused", "unreachable", "slow")
+_NEXT = {
+    "refused": "a reset came back, so the host is up: nothing listens on the port, or its firewall says no. Look at "
+    "the process that should listen.",
+    "unreachable": "nothing came back: the host is down, or a security group, network ACL or firewall drops the "
+    "packets. Look at the host, then at what was rejected.",
+    "slow": "the connection stood, so the host is up: the application hangs, is overloaded or answers something else. "
+    "Look at the application.",
+    "retransmitting": "packets were lost on the way, or dropped by a host that is overloaded. Look at the network of "
+    "both, and at the limits of the target.",
+    "no checks seen": "who is sent no checks is not registered, or its zone is off. Look at the target group.",
+}
+"""What a state means, and where to look next."""
+# More spells than these are a pattern, and the table has them one by one.
+_MOST_SPELLS = 2
 # What is met so soon was there before: the first check of a span comes an interval and a window into it.
 _AT_ONCE = timedelta(minutes=1)
+
+# More targets than an incident has suspects: the table has them all.
+_MOST_TARGETS = 6
 
 Row = dict[str, Any]
 """A row of `health_changes`."""
 
 
-def story(rows: Sequence[Row], case: Case) -> str:
-    """Return the states of one target in the order of time, the leading healthy one left unsaid."""
+@dataclass(frozen=True)
+class _Told:
+    """What is known of one target: its states, those by checker, and what only some of these saw."""
+
+    target: str
+    name: str
+    rows: list[Row]
+    each: pl.DataFrame
+    alone: tuple[str, ...]
+
+    @property
+    def steady(self) -> bool:
+        return all(row["state"] == "answering" for row in self.rows)
+
+    @property
+    def news(self) -> bool:
+        return not self.steady or bool(self.alone)
+
+    @property
+    def failed_s(self) -> float:
+        """For how many seconds it failed."""
+        lengths = [row["end"] - row["start"] for row in self.rows if row["state"] in _FAILING]
+        return sum(lengths, timedelta()).total_seconds()
+
+
+def targets(
+    changes: pl.DataFrame, each: pl.DataFrame, health: pl.DataFrame, case: Case, window: timedelta
+) -> Iterator[str]:
+    """Yield what happened to the targets, who failed longest first, and where to look next.
+
+    `changes` and `each` are the lasting states, `each` by checker too; `health` is what `seen_health` found.
+    """
+    told: list[_Told] = []
+    for (target,), runs in changes.sort("target", "start").group_by("target", maintain_order=True):
+        rows = runs.rows(named=True)
+        name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
+        own = each.filter(pl.col("target") == target)
+        told.append(_Told(str(target), name, rows, own, tuple(one_sided(name, own, case))))
+    # Who failed longest comes first.
+    news = sorted((one for one in told if one.news), key=lambda one: (-one.failed_s, one.target))
+    for one in news[:_MOST_TARGETS]:
+        yield from _target(one, case, window, health)
+    if more := news[_MOST_TARGETS:]:
+        others = "another target" if len(more) == 1 else f"{len(more):,} other targets"
+        yield f"The states of {others} changed too; the table of states has each."
+    if steady := len(told) - len(news):
+        others = "other target" if news else "target"
+        yield f"{many(steady, others)} answered health checks all along."
+    yield from _look_next([row["state"] for one in news for row in one.rows])
+
+
+def _target(one: _Told, case: Case, window: timedelta, health: pl.DataFrame) -> Iterator[str]:
+    if one.steady:
+        yield from one.alone
+        return
+    yield f"{one.name} {_story(one.rows, case)}."
+    yield from lagging(one.name, one.rows, one.each, case, window)
+    yield from _lossy(one.name, one.rows, one.each, case)
+    yield from verdict(one.name, one.rows, case)
+    yield from _felt(one.name, one.target, one.rows, health)
+
+
+def _story(rows: Sequence[Row], case: Case) -> str:
+    """Return the states of one target in the order of time, the leading healthy one left unsaid; many as a pattern."""
+    spells = _spells(rows)
+    if len(spells) > _MOST_SPELLS:
+        return _pattern(spells, rows, case)
     told = rows[1:] if rows[0]["state"] == "answering" and len(rows) > 1 else rows
     parts: list[str] = []
     for i, row in enumerate(told):
@@ -46,6 +131,39 @@ def story(rows: Sequence[Row], case: Case) -> str:
     return ", then ".join(parts).replace(", then and ", ", and ")
 
 
+def _spells(rows: Sequence[Row]) -> list[list[Row]]:
+    return [list(run) for failing, run in groupby(rows, lambda row: row["state"] in _FAILING) if failing]
+
+
+def _pattern(spells: Sequence[Sequence[Row]], rows: Sequence[Row], case: Case) -> str:
+    """Return how often a target failed between when and when, for how long at the most, and what it is now."""
+    failing = [row for spell in spells for row in spell]
+    met = [state for state in _FAILING if any(row["state"] == state for row in failing)]
+    did = _STATES[met[0]] if len(met) == 1 else f"failed its health checks ({' or '.join(met)})"
+    lengths = sorted((spell[-1]["end"] - spell[0]["start"]).total_seconds() for spell in spells)
+    long = (
+        f"{_long(lengths[0])} each"
+        if lengths[0] == lengths[-1]
+        else f"{_long(lengths[0])} to {_long(lengths[-1])} each"
+    )
+    failed, checks = (sum(row[name] for row in failing) for name in ("failed", "checks"))
+    between = f"between {moment(failing[0]['start'], case)} and {moment(failing[-1]['end'], case)}"
+    now = "answered in between and since" if rows[-1]["state"] == "answering" else "fails at the end"
+    said = (
+        f"{failed:,} of {many(checks, 'check')} failed" if failed < checks else f"{many(checks, 'check')}, all failed"
+    )
+    return f"{did} {len(spells)} times {between}, {long} ({said}), and {now}; the table of states has each"
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _look_next(states: Sequence[str]) -> Iterator[str]:
+    """Yield what each state that was met means, and where to look next."""
+    yield from (f"{state.capitalize()}: {said}" for state, said in _NEXT.items() if state in states)
+
+
 def verdict(name: str, rows: Sequence[Row], case: Case) -> Iterator[str]:
     """Yield when the load balancer will have taken the target out and back, where its thresholds are known."""
     turns = sorted((row[f"{word}_at"], word) for row in rows for word in ("unhealthy", "healthy") if row[f"{word}_at"])
@@ -57,14 +175,29 @@ def verdict(name: str, rows: Sequence[Row], case: Case) -> Iterator[str]:
         yield f"By the thresholds of its target group the load balancer called {name} {shown}."
 
 
-def felt(name: str, target: str, rows: Sequence[Row], health: pl.DataFrame) -> Iterator[str]:
-    """Yield what became of the service to it while it failed: of the longest failure, where there are several."""
-    failures = [list(run) for failing, run in groupby(rows, lambda row: row["state"] in _FAILING) if failing]
-    if failures:
+def _felt(name: str, target: str, rows: Sequence[Row], health: pl.DataFrame) -> Iterator[str]:
+    """Yield what became of the service to it while it failed: its pace is that of the longest of several failures."""
+    if failures := _spells(rows):
         longest = max(failures, key=lambda run: run[-1]["end"] - run[0]["start"])
-        said = measured(health, target, longest[0]["start"], longest[-1]["end"]).words(name)
+        found = measured(health, target, longest[0]["start"], longest[-1]["end"])
+        total = sum(row["service_failed"] for row in rows)
+        said = replace(found, failed=total, spells=len(failures)).words(name)
         if said:
             yield " ".join(said)
+
+
+def _lossy(name: str, rows: Sequence[Row], each: pl.DataFrame, case: Case) -> Iterator[str]:
+    """Yield which checkers alone met the packets that were lost, where others met few."""
+    if not any(row["state"] == "retransmitting" for row in rows):
+        return
+    shares = each.group_by("checker").agg(pl.col("checks", "retransmitted").sum())
+    shares = shares.filter(pl.col("checks") > 0).with_columns(share=pl.col("retransmitted") / pl.col("checks"))
+    worst = shares.filter(pl.col("share") >= pl.col("share").max()).sort("checker").row(0, named=True)
+    others = shares.filter(pl.col("checker") != worst["checker"])
+    if others.height and (others["share"] < worst["share"] / 4).all():
+        who = case.names.label(worst["checker"], rows[0]["start"], rows[-1]["end"])
+        resent, checks = worst["retransmitted"], many(worst["checks"], "check")
+        yield f"Nearly all of it on the way between {name} and {who} ({resent:,} of {checks}): look there."
 
 
 def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
@@ -102,9 +235,13 @@ def moment(time: datetime, case: Case) -> str:
 
 
 def _checks(row: Row) -> str:
-    if not row["checks"]:
+    if row["state"] in SILENT:
         return ""
-    said = f"{many(row['checks'], 'check')} from {many(row['checkers'], 'checker')}"
-    if row["state"] not in _FAILING or row["failed_in_a_row"] < 2:
-        return f" ({said})"
-    return f" ({said}, {row['failed_in_a_row']:,} in a row{' by one' if row['checkers'] > 1 else ''})"
+    said = [f"{many(row['checks'], 'check')} from {many(row['checkers'], 'checker')}"]
+    if row["state"] == "retransmitting":
+        said.append(f"{row['retransmitted']:,} with a packet sent again")
+    if row["state"] in _FAILING and row["failed"] < row["checks"]:
+        said.append(f"{row['failed']:,} failed")
+    if row["state"] in _FAILING and row["failed_in_a_row"] >= 2:
+        said.append(f"{row['failed_in_a_row']:,} in a row{' by one' if row['checkers'] > 1 else ''}")
+    return f" ({', '.join(said)})"

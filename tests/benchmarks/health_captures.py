@@ -4,12 +4,14 @@
 
 A capture is a folder as `split_captures.py` takes it, whose `scenario.json` also holds `events`: (second, words), where
 "t2 …" is about the second target among its `enis`. A failure begins with words such as killed, refused, drops, stalls,
-and lasts until the target's next event. It is found where `target_health` has a failing state in a window that
-touches it, and placed where `health_changes` has a failing state that begins in the window of the event (a failure that
-comes again within a window of the last one continues it). False is a failing state that touches no failure of its
-target, a window to either side allowed. A target that failed from the first window to the last is no event: it is
-counted by itself. "No checks seen" is checked against the labels. With `--labels` the labels stand in for the split, so
-that the questions are judged alone.
+and lasts until the target's next event. It is found where `target_health` has a failing state in a window that touches
+it, and placed where `health_changes` has a failing state that begins in the window of the event (a failure that comes
+again within a window of the last one continues it). False is a failing state that touches no failure of its target, a
+window to either side allowed. A target that failed from the first window to the last is no event: it is counted by
+itself. "Apart" is how many failing states `health_changes` has in the failures: as many as there are, where none is run
+together with the next. "Resent" is the share of checks that needed a packet sent again, and the targets that are called
+retransmitting for it. "No checks seen" is checked against the labels. With `--labels` the labels stand in for the
+split, so that the questions are judged alone.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from split_captures import capture
 import flowkit as fk
 from flowkit.split import fit
 
+RETRANSMITTING = "retransmitting"
 BEGINS = {"killed": "refused", "refuse": "refused", "drops": "unreachable", "stall": "slow", "slow": "slow"}
 FAILING = ["refused", "unreachable", "slow"]
 
@@ -49,8 +52,8 @@ def main() -> None:
     parser.add_argument("--given", action="store_true", help="give the load balancer's addresses to the split")
     parser.add_argument("--labels", action="store_true", help="take the labels for the split's")
     options = parser.parse_args()
-    print(f"{'':32s}failures  found  named  placed  latest    false        failing     without checks")
-    print(f"{'':32s}                                         states bins  all along   true false")
+    print(f"{'':32s}failures  found  named  placed  latest apart    false        failing    without checks   resent")
+    print(f"{'':32s}                                               states bins  all along   true false  share targets")
     for scenario in sorted(options.folder.rglob("scenario.json")):
         story = json.loads(scenario.read_text())
         if options.format in story["flow_logs"]:
@@ -78,10 +81,13 @@ def judge(name: str, folder: Path, story: dict[str, Any], options: argparse.Name
     untouched = [outside(frame, column, real, window) for frame, column in ((bad, "start"), (bins, "time"))]
     silent = changes.filter(pl.col("state") == "no checks seen")
     truly = sum(not checked(flows, row) for row in silent.rows(named=True))
+    apart = sum(any(touching(bad[i : i + 1], "start", f, timedelta(0)).height for f in real) for i in range(bad.height))
+    resent = int(health["retransmitted"].sum()) / max(int(health["checks"].sum()), 1)
+    lossy = changes.filter(state=RETRANSMITTING)["target"].n_unique()
     latest = f"{max(on_time, key=abs):+.0f} s" if on_time else "-"
     print(
-        f"{name:32s}{len(real):8d}{len(found):7d}{len(named):7d}{len(on_time):8d}{latest:>8s}{untouched[0]:8d}{untouched[1]:5d}"
-        f"{len(whole):11d}{truly:7d}{silent.height - truly:6d}  {', '.join(whole)}"
+        f"{name:32s}{len(real):8d}{len(found):7d}{len(named):7d}{len(on_time):8d}{latest:>8s}{apart:6d}{untouched[0]:8d}{untouched[1]:5d}"
+        f"{len(whole):11d}{truly:7d}{silent.height - truly:6d}{resent:7.1%}{lossy:8d}  {', '.join(whole)}"
     )
 
 

@@ -9,7 +9,9 @@ import polars as pl
 from flowkit.knowledge import Groups, TargetGroup, knowledge
 from flowkit.questions.health.bins import bins, millis, once_told, slow_log
 from flowkit.questions.health.holes import holes
+from flowkit.questions.health.losses import losses, marked
 from flowkit.questions.health.outcomes import FAILED, OUTCOMES, PAIR, connections, told
+from flowkit.questions.health.rounds import rounds
 from flowkit.questions.health.service import SERVICE, served
 from flowkit.questions.health.states import runs, states
 from flowkit.questions.health.streaks import COUNTED, LATEST, TIMES, counted
@@ -46,18 +48,26 @@ def target_health(
     Returns
     -------
     Columns `target` ("10.0.1.102:80", IPv6 "[fd00::1]:80"), `checker` (its address), `time` (start of the bin), the
-    checks by outcome, each UInt32: `answered`, `slow` (the connection stood, but the usual answer did not come, not
-    whole or not in time), `refused` (a reset came back), `unreachable` (nothing came back), and `checks`, their sum;
-    `service`, the records of service towards the target, and `service_failed`, those that were refused or not
-    answered; `state`: "answering", "slow", "refused", "unreachable", "no checks seen" or "not logged";
-    `failed_in_a_row`; `lb_state`: "healthy" or "unhealthy" by this checker's count against the thresholds, null where
-    they are not known. Sorted by target, checker, time. A bin in which no check was due keeps the state before it.
+    checks by outcome, each UInt32: `answered`; `retransmitted` (answered, but a packet was sent again: one was lost on
+    the way); `slow` (the connection stood, but the usual answer did not come, not whole or not in time); `refused` (a
+    reset came back); `unreachable` (nothing came back); and `checks`, their sum; `service`, the records of service
+    towards the target, and `service_failed`, those that were refused or not answered; `state`: "answering",
+    "retransmitting", "slow", "refused", "unreachable", "no checks seen" or "not logged"; `failed_in_a_row`; `lb_state`:
+    "healthy" or "unhealthy" by this checker's count against the thresholds, null where they are not known. Sorted by
+    target, checker, time. A bin in which no check was due keeps the state before it.
+
+    A retransmission is seen by the bytes: a SYN sent again leaves 8 bytes more than an ACK (12 without timestamps),
+    data sent again its own length. One that the interface did not see, or of an answer whose length differs from check
+    to check, is not told, and where source ports come back none is. A target is "retransmitting" for as long as at
+    least one check in twenty, or so, shows one. Slow is also a check that took three seconds longer than is usual,
+    which only records with times of their own tell, not those that share the bounds of their window.
 
     `failed_in_a_row` is how many checks, the last of the bin and those just before it, this one checker made of this
     one target and none of them was answered as usual (slow, refused or unreachable alike). It counts on from bin to
     bin; an answer makes it 0. A load balancer counts so (AWS: "Health checks for Network Load Balancer target groups"):
     it takes a target out after `unhealthy_threshold` failures in a row and back after `healthy_threshold` successes.
-    Its nodes come to a verdict together, so that one checker's count is near to the truth and not the truth itself.
+    For it a late answer is no failure that came within `timeout_s` (6 s, the least of AWS's defaults, where that is not
+    known). Its nodes come to a verdict together, so that one checker's count is near to the truth and not the truth.
 
     Second copies of a record, and what a second flow log tells of the same interface, are no checks of their own.
     Service is counted as it was recorded.
@@ -97,18 +107,20 @@ def health_changes(
 ) -> pl.LazyFrame:
     """Return the lasting states of each target, one row a state: what happened to it, from when to when.
 
-    A state lasts from two checks on. It starts with the first connection that failed so, where records have times of
-    their own; else it is placed within the capture window by the share of checks that still had the state before. Takes
-    `target_groups` and `coverage` as `target_health` does. A target has the state that most of its checks met, and it
-    is refused or unreachable only where more than half of its checkers see it fail; with `by="checker"` each of them is
-    told apart, so that one node that cannot reach it is seen.
+    A state lasts from two checks on. Where records have times of their own it starts with the first connection that
+    failed so, and several spells in one capture window are told apart, if two checks of each checker are in them; else
+    it is placed within the window by the share of checks that still had the state before. Takes `target_groups` and
+    `coverage` as `target_health` does. A target has the state that most of its checks met, and it is refused or
+    unreachable only where more than half of its checkers see it fail; with `by="checker"` each of them is told apart,
+    so that one node that cannot reach it is seen.
 
     Returns
     -------
     Columns `target` (and `checker`), `state`, `start`, `end`; what happened from `start` on and before the next state:
-    `checks` (all outcomes), `checkers` (how many made them), `service` and `service_failed` (records of service towards
-    the target), `failed_in_a_row` (the longest run of checks of one checker, all within this state, none of which was
-    answered as usual: never more than that checker's checks in it); and, where thresholds are known, `unhealthy_at` and
+    `checks` (all outcomes), how many of them `failed` (slow, refused or unreachable) or were `retransmitted`,
+    `checkers` (how many made them), `service` and `service_failed` (records of service towards the target),
+    `failed_in_a_row` (the longest run of checks of one checker, all within this state, none of which was answered as
+    usual: never more than that checker's checks in it); and, where thresholds are known, `unhealthy_at` and
     `healthy_at`: when a checker's count, which goes on from one failing state to the next, first took the target out,
     or back in. Every check is in one state, and in one only. Sorted by target (and checker) and start. Raises like
     `target_health`.
@@ -139,7 +151,8 @@ def lasting(health: pl.LazyFrame, by: str) -> pl.LazyFrame:
         hole=pl.col("hole").all(),
         failing=(pl.sum_horizontal(FAILED) / pl.col("checks")).filter(pl.col("checks") > 0).mean(),
     )
-    return tallied(runs(states(whole, keys, pl.col("failing")), keys), health, whole, keys)
+    bins = states(marked(whole, losses(health, keys), keys), keys, pl.col("failing"))
+    return tallied(runs(rounds(bins, health, keys), keys), health, whole, keys)
 
 
 def seen_health(
@@ -158,7 +171,8 @@ def seen_health(
     asked = partial(_read, flows, millis(every), groups, spans, coverage)
     health = pl.defer(asked, schema={**COUNTED, **SERVICE, "_width": pl.Int64(), "hole": pl.Boolean()})
     time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
-    return states(health.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES)), PAIR)
+    bins = health.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES)).cache()
+    return states(marked(bins, losses(bins, PAIR), PAIR), PAIR).drop("lossy")
 
 
 def _read(

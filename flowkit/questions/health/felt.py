@@ -17,7 +17,7 @@ class Service:
     """The service beside a failing target: what failed, and the flows a minute served before and meanwhile."""
 
     failed: int
-    """Flows of service to it that were refused or not answered, from a window before to a window after."""
+    """Flows of service to it that were refused or not answered."""
     alike: int
     """Flows that failed and may be service's or checks': they look the same."""
     elsewhere: str | None
@@ -28,6 +28,8 @@ class Service:
     """Flows a minute that it served meanwhile; None where the failure fills no window."""
     all_before: float | None
     all_meanwhile: float | None
+    spells: int = 1
+    """How often it failed: the flows a minute are those of the longest."""
 
     def words(self, name: str) -> list[str]:
         """Return it in sentences; none where there is no service to speak of."""
@@ -51,9 +53,10 @@ class Service:
     def _rate(self) -> str:
         if self.meanwhile is None or not (self.before or self.meanwhile):
             return ""
+        meanwhile = "meanwhile" if self.spells == 1 else "in the longest of the failures"
         if self.before is None:
-            return f"It served {_rate(self.meanwhile)} meanwhile."
-        return f"It served {_rate(self.before)} before and {_count(self.meanwhile)} meanwhile."
+            return f"It served {_rate(self.meanwhile)} {meanwhile}."
+        return f"It served {_rate(self.before)} before and {_count(self.meanwhile)} {meanwhile}."
 
     def _others(self) -> str:
         before, now = self.all_before, self.all_meanwhile

@@ -5,9 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.knowledge import SHORTEST_S
+from flowkit.questions.health.again import again
 from flowkit.schema import TIME
 
-OUTCOMES = ("answered", "slow", "refused", "unreachable")
+OUTCOMES = ("answered", "retransmitted", "slow", "refused", "unreachable")
+ANSWERED = ("answered", "retransmitted")
 FAILED = ("refused", "unreachable")
 PAIR = ["target", "checker"]
 TOLD = {
@@ -21,6 +23,7 @@ TOLD = {
     "end": TIME,
     "outcome": pl.String(),
     "n": pl.Int64(),
+    "took": pl.Int64(),
 }
 # A reply so much smaller than the smallest of the usual ones was cut short: of the replies a port gives its checker,
 # one in ten is as small as that or smaller.
@@ -77,7 +80,8 @@ def _shown(address: pl.Expr, port: pl.Expr) -> pl.Expr:
 def told(found: pl.DataFrame, width: int) -> pl.DataFrame:
     """Return the checks, of bins `width` ms wide: target, checker, _bin, shared, sure, seen_by, start, end, outcome.
 
-    `n` is how many the row is, and `since` when checks of its kind began to fail in the bin, where it failed.
+    `n` is how many the row is, and `since` when checks of its kind began to fail in the bin, where it failed; `took` is
+    how long one was on its way that is slow for no other reason, in milliseconds.
     """
     if found.is_empty():
         return pl.DataFrame(schema=TOLD)
@@ -105,7 +109,7 @@ def _due(sure: pl.DataFrame, doubtful: pl.DataFrame, seen: pl.DataFrame) -> pl.D
     after the last answered check.
     """
     place = [*PAIR, "_bin"]
-    fine = pl.col("outcome") == "answered"
+    fine = pl.col("outcome").is_in(ANSWERED)
     came = sure.group_by(place).agg(
         came=pl.col("n").sum(), fine=fine.all(), answered=pl.col("start").filter(fine).max()
     )
@@ -228,12 +232,17 @@ def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
     rest = ~silent & _each().is_in([40.0, 52.0])
     data = pl.col("answer") - 60 * pl.col("usual")
     dumb = (data > 24) & (pl.col("bp") > 0) & (pl.col("bb") <= (56 + _longer()) * pl.col("bp"))
+    checks = again(checks.with_columns(late=~silent & ~dumb & _late() & ~_cut()), ~silent & ~rest & ~dumb)
     outcome = (
         pl.when(silent & (pl.col("bp") == 0))
         .then(pl.lit("unreachable"))
         .when(silent)
         .then(pl.lit("refused"))
-        .when(dumb | (~silent & (_cut() | _late()) & (_several() == 1)))
+        .when(dumb | (~silent & _cut() & (_several() == 1)))
+        .then(pl.lit("slow"))
+        .when("again")
+        .then(pl.lit("retransmitted"))
+        .when(pl.col("late") & (_several() == 1))
         .then(pl.lit("slow"))
         .otherwise(pl.lit("answered"))
     )
@@ -242,7 +251,8 @@ def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
     refused = pl.min_horizontal("fp", most.clip(1))
     vain = pl.when("back").then((pl.col("fp") / SYNS).ceil()).otherwise(1)
     n = pl.when(outcome == "refused").then(refused).when(outcome == "unreachable").then(vain).otherwise(_several())
-    return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64))
+    took = pl.when(pl.col("late") & (pl.col("outcome") == "slow")).then(_took())
+    return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64)).with_columns(took=took)
 
 
 def _several() -> pl.Expr:
@@ -259,8 +269,12 @@ def _cut() -> pl.Expr:
 
 def _late() -> pl.Expr:
     """Whether a check took far longer than is usual there, where each has times of its own and a port is one check."""
-    took = (pl.col("until") - pl.col("start")).dt.total_milliseconds()
+    took = _took()
     usual = took.median().over("checker", "served")
     # One that holds more than a check lasts from the first to when its port came back.
     single = ~pl.col("back") | (pl.col("fp") <= pl.col("usual"))
     return ~pl.col("shared") & single & (usual < LATE_MS) & (took >= TIMES_AS_LONG * usual + LATE_MS)
+
+
+def _took() -> pl.Expr:
+    return (pl.col("until") - pl.col("start")).dt.total_milliseconds()

@@ -7,14 +7,24 @@ from collections.abc import Sequence
 import polars as pl
 
 from flowkit.knowledge import TargetGroup
-from flowkit.questions.health.outcomes import OUTCOMES, PAIR
+from flowkit.questions.health.outcomes import ANSWERED, OUTCOMES, PAIR
 from flowkit.schema import TIME
 
 TIMES = ["opened", *(f"{which}_{name}" for which in ("first", "last") for name in OUTCOMES), "closed"]
 LATEST = [name for name in TIMES if name.startswith(("last", "closed"))]
-MARK = pl.Struct({"at": TIME, "outcome": pl.String(), "n": pl.Int64()})
-"""A check, or `n` of one time and outcome, at the moment it was made as near as the records tell."""
+MARK = pl.Struct(
+    {
+        **dict.fromkeys(("at", "since", "end"), TIME),
+        "outcome": pl.String(),
+        "n": pl.Int64(),
+        "failed": pl.Boolean(),
+        "shared": pl.Boolean(),
+    }
+)
+"""A check, or `n` of one time and outcome, `at` the moment it was made as near as the records tell."""
 TURNS = ["unhealthy_at", "healthy_at"]
+# The least of the times that AWS waits for an answer where nobody says otherwise: 6 s by HTTP, 10 s by TCP and HTTPS.
+_WAITS_S = 6
 COUNTED = {
     **dict.fromkeys(PAIR, pl.String()),
     "_bin": pl.Int64(),
@@ -38,7 +48,9 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
     """
     if checks.is_empty():
         return pl.DataFrame(schema=COUNTED)
-    rows = _turned(_streaks(_ordered(checks)), _thresholds(checks["target"].unique().to_list(), groups))
+    known = checks.join(_limits(checks["target"].unique().to_list(), groups), on="target", maintain_order="left")
+    rows = _turned(_ordered(known))
+    rows = _streaks(rows, pl.col("failed"))
     n, outcome, start = pl.col("n"), pl.col("outcome"), pl.col("start")
     counts = rows.group_by(*PAIR, "_bin").agg(
         *(n.filter(outcome == name).sum().alias(name) for name in OUTCOMES),
@@ -50,7 +62,7 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
         borrowed=n.filter(~pl.col("sure")).sum(),
         failed_in_a_row=pl.col("failures").last(),
         seen_by=pl.col("seen_by").first(),
-        marks=pl.struct("at", "outcome", "n"),
+        marks=pl.struct(field.name for field in MARK.fields),
         lb_state=pl.col("lb_state").last(),
         unhealthy_at=pl.col("at").filter(pl.col("turned") == "unhealthy").first(),
         healthy_at=pl.col("at").filter(pl.col("turned") == "healthy").first(),
@@ -68,7 +80,7 @@ def _ordered(checks: pl.DataFrame) -> pl.DataFrame:
     Where all records of a window share its times their order is not to be known: what the window before ended with is
     taken to have come first.
     """
-    rows = checks.with_columns(failed=pl.col("outcome") != "answered")
+    rows = checks.with_columns(failed=~pl.col("outcome").is_in(ANSWERED))
     bins = rows.group_by(*PAIR, "_bin").agg(mostly=(pl.col("failed") * pl.col("n")).sum() * 2 > pl.col("n").sum())
     before = pl.col("mostly").shift(1).over(PAIR, order_by="_bin").fill_null(value=False)
     rows = rows.join(bins.with_columns(before=before), on=[*PAIR, "_bin"])
@@ -82,18 +94,22 @@ def _ordered(checks: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(at=pl.when("shared").then(within).otherwise("start").cast(TIME))
 
 
-def _streaks(rows: pl.DataFrame) -> pl.DataFrame:
+def _streaks(rows: pl.DataFrame, failed: pl.Expr) -> pl.DataFrame:
     """Return the checks with `failures` and `successes`: how many in a row, this one included."""
-    rows = rows.with_columns(run=pl.col("failed").rle_id().over(PAIR))
+    rows = rows.with_columns(run=failed.rle_id().over(PAIR))
     length = pl.col("n").cum_sum().over(*PAIR, "run")
     return rows.with_columns(
-        failures=pl.when("failed").then(length).otherwise(0), successes=pl.when("failed").then(0).otherwise(length)
+        failures=pl.when(failed).then(length).otherwise(0), successes=pl.when(failed).then(0).otherwise(length)
     )
 
 
-def _turned(rows: pl.DataFrame, thresholds: pl.DataFrame) -> pl.DataFrame:
-    """Return the checks with `lb_state` and `turned`, the state where it is not the one before."""
-    rows = rows.join(thresholds, on="target", how="left", maintain_order="left")
+def _turned(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the checks with `lb_state` and `turned`, the state where it is not the one before.
+
+    An answer that came whole, only late, is a failure for a load balancer where it came later than it waits.
+    """
+    in_time = (pl.col("took") < pl.col("waits")).fill_null(value=False)
+    rows = _streaks(rows, pl.col("failed") & ~in_time)
     bad, good = pl.col("failures") >= pl.col("bad"), pl.col("successes") >= pl.col("good")
     said = pl.when(bad).then(pl.lit("unhealthy")).when(good).then(pl.lit("healthy"))
     rows = rows.with_columns(lb_state=said.forward_fill().over(PAIR))
@@ -103,11 +119,16 @@ def _turned(rows: pl.DataFrame, thresholds: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(turned=pl.when(turned).then("lb_state"))
 
 
-def _thresholds(targets: list[str], groups: Sequence[TargetGroup]) -> pl.DataFrame:
-    """Return per target `bad` and `good`: the checks in a row that its group asks for, where it is known."""
-    found = [(target, group) for target in targets if (group := group_of(target, groups))]
-    rows = [(target, group.unhealthy_threshold, group.healthy_threshold) for target, group in found]
-    return pl.DataFrame(rows, schema={"target": pl.String, "bad": pl.Int64, "good": pl.Int64}, orient="row")
+def _limits(targets: list[str], groups: Sequence[TargetGroup]) -> pl.DataFrame:
+    """Return per target `bad` and `good`, the checks in a row that its group asks for, if known, and `waits` (ms)."""
+    found = [(target, group_of(target, groups)) for target in targets]
+    rows = [
+        (target, group and group.unhealthy_threshold, group and group.healthy_threshold, group and group.timeout_s)
+        for target, group in found
+    ]
+    schema = {"target": pl.String(), "bad": pl.Int64(), "good": pl.Int64(), "waits": pl.Float64()}
+    limits = pl.DataFrame(rows, schema=schema, orient="row")
+    return limits.with_columns(pl.col("waits").fill_null(_WAITS_S) * 1_000)
 
 
 def group_of(target: str, groups: Sequence[TargetGroup]) -> TargetGroup | None:

@@ -8,7 +8,7 @@ from flowkit.questions.health.outcomes import PAIR
 from flowkit.questions.health.states import SILENT
 from flowkit.questions.health.streaks import TURNS
 
-HELD = ["checks", "checkers", "service", "service_failed", "failed_in_a_row"]
+HELD = ["checks", "failed", "retransmitted", "checkers", "service", "service_failed", "failed_in_a_row"]
 
 
 def tallied(found: pl.LazyFrame, health: pl.LazyFrame, whole: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
@@ -26,9 +26,9 @@ def tallied(found: pl.LazyFrame, health: pl.LazyFrame, whole: pl.LazyFrame, keys
 
 
 def _marks(health: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the checks one by one, in their order, with `failed`."""
+    """Return the checks one by one, in their order."""
     each = health.sort(*PAIR, "time").select(*PAIR, "time", "marks").explode("marks").unnest("marks")
-    return each.drop_nulls("n").with_row_index("_order").with_columns(failed=pl.col("outcome") != "answered")
+    return each.drop_nulls("n").with_row_index("_order")
 
 
 def _held(rows: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
@@ -50,10 +50,15 @@ def _checks(marks: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.Laz
     rows = _held(marks, found, keys).sort("_order")
     one = [*PAIR, "_run"]
     rows = rows.with_columns(_streak=pl.col("failed").rle_id().over(one))
-    streaks = rows.group_by(*one, "_streak").agg(pl.col("n").sum(), pl.col("failed").first())
+    resent = pl.col("n").filter(outcome="retransmitted").sum()
+    streaks = rows.group_by(*one, "_streak").agg(pl.col("n").sum(), pl.col("failed").first(), resent=resent)
     longest = pl.col("n").filter("failed").max().fill_null(0)
     return streaks.group_by(*keys, "_run").agg(
-        checks=pl.col("n").sum(), checkers=pl.col("checker").n_unique(), failed_in_a_row=longest
+        checks=pl.col("n").sum(),
+        failed=pl.col("n").filter("failed").sum(),
+        retransmitted=pl.col("resent").sum(),
+        checkers=pl.col("checker").n_unique(),
+        failed_in_a_row=longest,
     )
 
 
