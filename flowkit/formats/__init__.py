@@ -1,7 +1,7 @@
 """Bytes to records: what an object is (`detect`), and what it holds (`read`).
 
-Text that is clean is polars' own work; a file that is not, or whose records are wrapped in CSV or JSON, is read in
-blocks with care, and only that file.
+What is clean is polars' own work, also where the records are wrapped in CSV or JSON; a file that is not is read with
+care, and only that file.
 
 What stands in a field has one outcome each:
 
@@ -27,6 +27,7 @@ from flowkit.formats.parquet import read_parquet, read_parquet_pieces
 from flowkit.formats.pieces import seems_cut
 from flowkit.formats.spotty import read_spotty
 from flowkit.formats.text import Dirty, is_small, read_clean, read_small
+from flowkit.formats.wrapped import read_wrapped
 from flowkit.formats.zipped import Member, is_member, members, spoken
 
 __all__ = [
@@ -60,12 +61,15 @@ def huge(path: str, size: int, form: Format) -> bool:
 
 def read_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield the records of one object, however large, a few at a time."""
-    yield from read_parquet_pieces(path, form, wanted) if form.kind == "parquet" else read_careful(path, form, wanted)
+    yield from _READERS[form.kind](path, form, wanted)
+
+
+_READERS = {"text": read_careful, "csv": read_wrapped, "json": read_wrapped, "parquet": read_parquet_pieces}
 
 
 def _careful(path: str, form: Format, wanted: Wanted, *, whole: bool) -> Iterator[Batch]:
     """Yield the records of a file that is not clean: as a `whole` where polars can read it so, else in blocks."""
-    yield from (read_spotty(path, form, wanted) if whole else None) or read_careful(path, form, wanted)
+    yield from (read_spotty(path, form, wanted) if whole else None) or read_pieces(path, form, wanted)
 
 
 def _clean(paths: Sequence[str], form: Format, wanted: Wanted) -> list[Batch]:

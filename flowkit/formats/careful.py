@@ -1,4 +1,4 @@
-"""Damaged or wrapped text to records: every line is looked at, none is lost.
+"""Damaged text to records: every line is looked at, none is lost.
 
 The text is taken in blocks of whole lines, so memory stays flat whatever the file's size. polars reads a block's words
 in one go; only the lines that may be no records as they stand get a second look (`flowkit.formats.odd`).
@@ -14,7 +14,6 @@ from itertools import pairwise
 
 import polars as pl
 
-from flowkit.formats import wrapped
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
 from flowkit.formats.form import Format, fits, implied_status
 from flowkit.formats.loose import ODD, rows
@@ -38,7 +37,7 @@ def read_careful(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield what can be read of one object, block by block; what is to be said of the whole comes last."""
     notes: dict[str, str] = {}
     reader = Reader(path, form, wanted)
-    for block in wrapped.blocks(path, form, notes) if form.kind in ("csv", "json") else blocks(path, notes):
+    for block in blocks(path, notes):
         yield from reader.read(block)
     yield reader.last(notes)
 
@@ -119,7 +118,7 @@ class Reader:
     def _others(self, lines: pl.DataFrame, faults: Mapping[int, str]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         """Return which lines are odd in each format they may be of, and the records of those that are not."""
         found = []
-        for names in (self.form.names, *self.form.also):
+        for names in (self.form.names, *self.form.also) if lines.height else ():
             form = replace(self.form, names=names)
             spaces = pl.col("text").str.count_matches(" ", literal=True)
             likely = (spaces == form.lead + len(names) - 1) & ~pl.col("line").is_in(list(faults))

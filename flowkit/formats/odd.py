@@ -41,6 +41,9 @@ class Odd:
 
 def look(lines: pl.DataFrame, faults: Mapping[int, str], form: Format) -> Odd:
     """Return what lines are; `lines` has their numbers as `line` and their `text`, `faults` what is known of them."""
+    if not lines.height:
+        none = pl.DataFrame(schema={"line": pl.Int64, "reason": pl.String, "text": pl.String})
+        return Odd([], 0, pl.DataFrame(), pl.Series(dtype=pl.String), none)
     fault = pl.col("line").replace_strict(faults, default=None, return_dtype=pl.String) if faults else pl.lit(None)
     blank = (pl.col("text") == "") & fault.is_null()
     empty = int(lines.select(blank.sum()).item())

@@ -50,7 +50,7 @@ class Block:
     """How the last line ends: "" with the line, "open" with the file, "cut" where the rest of the file is missing."""
 
 
-def blocks(path: str, notes: dict[str, str]) -> Iterator[Block]:
+def blocks(path: str, notes: dict[str, str], size: int = BLOCK) -> Iterator[Block]:
     """Yield an object's text in blocks of whole lines; `notes` says where the object is cut short or damaged."""
     held: list[bytes] = []
     number, skipping = 1, False
@@ -59,7 +59,7 @@ def blocks(path: str, notes: dict[str, str]) -> Iterator[Block]:
             _, found, piece = piece.partition(b"\n")  # noqa: PLW2901
             skipping = not found
         held.append(piece)
-        if sum(map(len, held)) < BLOCK:
+        if sum(map(len, held)) < size:
             continue
         data, found, rest = b"".join(held).rpartition(b"\n")
         held = [rest]

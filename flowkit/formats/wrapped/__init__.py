@@ -1,4 +1,4 @@
-"""Wrapped flow logs, CSV and JSON of many makers, to plain flow-log lines, so that there is one reader for all.
+"""Wrapped flow logs, CSV and JSON of many makers, to records: polars unwraps them, many at once.
 
 A line's number is that of the row or event in its object.
 """
@@ -7,32 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowkit.formats.batch import Batch, Wanted
+from flowkit.formats.careful import NO_HEADER, Reader
 from flowkit.formats.form import Format
 from flowkit.formats.pieces import Block
-from flowkit.formats.wrapped import csvs, jsons
+from flowkit.formats.wrapped import events, tables
+from flowkit.formats.wrapped.rows import Found, Heading
 
-__all__ = ["blocks", "csvs", "jsons"]
-
-
-def blocks(path: str, form: Format, notes: dict[str, str]) -> Iterator[Block]:
-    """Yield a wrapped object's records as lines, in blocks; what is to be said of the object goes to `notes`."""
-    lines = csvs.lines(path, form, notes) if form.kind == "csv" else jsons.lines(path, form, notes)
-    texts: list[str] = []
-    faults: dict[int, str] = {}
-    number = 1
-    for text, fault in lines:
-        if fault is not None:
-            faults[number + len(texts)] = fault
-        texts.append(text)
-        if len(texts) >= _LINES:
-            yield _block(texts, number, faults)
-            number, texts, faults = number + len(texts), [], {}
-    if texts:
-        yield _block(texts, number, faults)
+__all__ = ["read_wrapped"]
 
 
-_LINES = 50_000
+def read_wrapped(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield the records of a CSV or JSON object, some at a time; what is to be said of the whole comes last."""
+    notes: dict[str, str] = {}
+    reader = Reader(path, form, wanted)
+    parts = tables.parts if form.kind == "csv" else events.parts
+    for part in parts(path, form, wanted, notes):
+        if isinstance(part, Block):
+            yield from reader.read(part)
+        else:
+            yield _header(reader) if isinstance(part, Heading) else _batch(reader, part)
+    yield reader.last(notes)
 
 
-def _block(texts: list[str], number: int, faults: dict[int, str]) -> Block:
-    return Block("\n".join(texts).encode("utf-8", "replace"), number, len(texts), faults)
+def _header(reader: Reader) -> Batch:
+    batch = reader.last({})
+    batch.headers = {reader.path: 1}
+    return batch
+
+
+def _batch(reader: Reader, part: Found) -> Batch:
+    good, odd = reader.judged(part.values, part.odd, part.faults)
+    if foreign := reader.foreign(odd):  # Words of a record that are names of fields.
+        faults = dict(part.faults) | dict.fromkeys((number for number, _ in foreign), NO_HEADER)
+        good, odd = reader.judged(part.values, part.odd, faults)
+    return reader.batch(good, odd)

@@ -2,38 +2,31 @@
 
 What the AWS CLI writes with `--output text` has tabs, and is such a table, too.
 
-Each line is parsed by itself, so that a quote too many costs its own row only; a row that goes on in the next line,
-because its message ends with a line end, is put together.
+What such a table is; its rows are read in `flowkit.formats.wrapped.tables`.
 """
 
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 from operator import itemgetter
-
-import polars as pl
 
 from flowkit.errors import FormatError
 from flowkit.formats.form import Format, candidates, choose, fits
-from flowkit.formats.pieces import BLANK, HEADER, blocks
-from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, line, named, summed, word
-from flowkit.schema import field_of
-from flowkit.wording import many
+from flowkit.formats.wrapped.rows import EVENT_TIME, field_name, flat, named, summed, word
 
 CLI = "AWS CLI text"
 """What the AWS CLI writes with `--output text`."""
-
-_BESIDE = re.compile(r"SEARCHEDLOGSTREAMS|None|[bf]/\d+(/s)?")
-"""What stands in the first cell of lines that the AWS CLI writes beside the events."""
 
 _MESSAGE = ("message", "@message")
 _SEPARATORS = ",;\t|"
 _SOME = 60
 """Rows without names that are looked at."""
+
+LONGEST = 60
+"""Lines that one row may have."""
 
 
 def look(lines: Sequence[str], fields: Sequence[str] | None) -> Format | None:
@@ -41,19 +34,50 @@ def look(lines: Sequence[str], fields: Sequence[str] | None) -> Format | None:
 
     Raises `FormatError` where it is one, but its messages are no flow logs.
     """
-    texts = [text for text, _ in _rows((line, "") for line in lines) if text.strip()]
+    texts = [text.removesuffix("\r") for text in lines if text.strip()]
     for separator in _SEPARATORS:
-        rows = [cells(text, separator) for text in texts]
+        rows = _rows(texts, separator)
         if rows and len(rows[0]) > 1:
             form = _look(rows, separator, fields)
             if form:
                 return form
-    single = [cells(text, ",") for text in texts]
-    return _look(single, ",", fields) if single and _message(single[0]) is not None else None
+    single = _rows(texts, ",")
+    return _look(single, ",", fields) if single and message(single[0]) is not None else None
+
+
+def _rows(texts: list[str], separator: str) -> list[list[str]]:
+    width = len(split(texts[0], separator)) if texts else 0
+    odd = [i for i, text in enumerate(texts) if text.count('"') % 2]
+    runs = dict(joined(texts, odd, separator, width))
+    held = {i for begin, end in runs.items() for i in range(begin + 1, end)}
+    rows = (" ".join(texts[i : runs.get(i, i + 1)]) for i in range(len(texts)) if i not in held)
+    return [split(row, separator) for row in rows]
+
+
+def joined(texts: Sequence[str], odd: Sequence[int], separator: str, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the runs of lines that are one row, from one line to before another, as a cell has a line end in it.
+
+    `odd` are the lines with a quote left open. What follows one goes with it where the whole is a row of so many cells,
+    and where its lines are none by themselves: so a quote too many costs its own row only.
+
+    >>> list(joined(['1,"a', 'b"', '2,"c', '3,d', '4,e"'], [0, 1, 2, 4], ",", 2))
+    [(0, 2)]
+    """
+    done = 0
+    for begin, last in pairwise(odd):
+        if begin < done or last - begin >= LONGEST:
+            continue
+        rest = texts[begin + 1 : last + 1]
+        rows = (one.count(separator) + 1 == width for one in rest)
+        if any(islice(rows, len(rest) - 1)) or (next(rows) and not rest[-1].lstrip().startswith('"')):
+            continue
+        if len(split(" ".join([texts[begin], *rest]), separator)) in (width, max(width, 2)):
+            done = last + 1
+            yield begin, done
 
 
 def _look(rows: list[list[str]], separator: str, fields: Sequence[str] | None) -> Format | None:
-    place = _message(rows[0])
+    place = message(rows[0])
     if place is not None:
         words = [flat(row[place]).split() for row in rows[1:] if len(row) > place]
         names, origin, _ = choose(words, fields, led=False)
@@ -64,12 +88,13 @@ def _look(rows: list[list[str]], separator: str, fields: Sequence[str] | None) -
     return _headless(rows, separator, fields)
 
 
-def _message(header: Sequence[str]) -> int | None:
+def message(header: Sequence[str]) -> int | None:
+    """Return which cell of a header names the message, None where none does."""
     return next((i for i, cell in enumerate(header) if cell.strip().lower() in _MESSAGE), None)
 
 
 def _by_name(header: Sequence[str], separator: str) -> Format | None:
-    names = _names(header)
+    names = columns(header)
     if not names or not named(names):
         return None
     if summed(header):
@@ -78,7 +103,7 @@ def _by_name(header: Sequence[str], separator: str) -> Format | None:
     return Format("csv", tuple(names), "header", title, True, places=tuple(names.values()), separator=separator)
 
 
-def _names(header: Sequence[str]) -> dict[str, int]:
+def columns(header: Sequence[str]) -> dict[str, int]:
     """Return in which cell each field stands; the first of two with one name counts."""
     found: dict[str, int] = {}
     for i, cell in enumerate(header):
@@ -108,107 +133,9 @@ def _tried(rows: list[list[str]], separator: str, names: tuple[str, ...], origin
     yield fit, Format("csv", names, origin, title, message=True, places=places, separator=separator)
 
 
-def cells(text: str, separator: str) -> list[str]:
+def split(text: str, separator: str) -> list[str]:
     """Return the cells of one line; one that is no CSV is a cell of its own."""
     try:
         return next(csv.reader([text.replace("\0", "\N{REPLACEMENT CHARACTER}")], delimiter=separator, strict=True), [])
     except csv.Error:
         return [text]
-
-
-def lines(path: str, form: Format, notes: dict[str, str]) -> Iterator[tuple[str, str | None]]:
-    """Yield each row as a flow-log line, with the reason where it is none."""
-    table = _Table(form, form.places)
-    for text, end in _rows(_lines(path, notes)):
-        if form.places:
-            yield table.read(text, end)
-        else:
-            yield from table.each(text, end)
-    if table.extra:
-        left = f"columns that only a later header names, left out: {', '.join(table.extra)}"
-        notes[path] = "; ".join(filter(None, [notes.get(path), left]))
-
-
-@dataclass
-class _Table:
-    """Rows under a header; another header inside moves the columns."""
-
-    form: Format
-    places: tuple[int, ...]
-    width: int = 0
-    extra: dict[str, None] = field(default_factory=dict)
-
-    def read(self, text: str, end: str) -> tuple[str, str | None]:
-        """Return a row's line, and the reason where it is none."""
-        if not text.strip():
-            return "", BLANK
-        row = cells(text, self.form.separator)
-        if self.form.title == CLI and _BESIDE.fullmatch(row[0]):
-            return text, HEADER
-        if self.form.header and self._is_header(row):
-            self._take(row)
-            return text, HEADER
-        belong = self.width or max(self.places) + 1
-        if len(row) != belong if self.width else len(row) < belong:
-            return text, f"it has {many(len(row), 'cell')} where {belong} belong"
-        words = self._words(row)
-        return line(words) or text, self._cut(end)
-
-    def each(self, text: str, end: str) -> Iterator[tuple[str, str | None]]:
-        """Yield a record a cell."""
-        *most, last = cells(text, self.form.separator) or [""]
-        for cell in most:
-            yield flat(cell), None if cell.strip() else BLANK
-        yield flat(last), self._cut(end) if last.strip() else BLANK
-
-    def _is_header(self, row: Sequence[str]) -> bool:
-        return _message(row) is not None if self.form.message else named(_names(row))
-
-    def _take(self, row: Sequence[str]) -> None:
-        self.width, found = len(row), _names(row)
-        if self.form.message:
-            self.places = (_message(row) or 0,)
-        else:
-            self.places = tuple(found.get(name, -1) for name in self.form.names)
-            self.extra |= dict.fromkeys(name for name in found if name not in self.form.names)
-
-    def _words(self, row: Sequence[str]) -> list[str]:
-        if self.form.message:
-            return [flat(row[self.places[0]])]
-        return [word(row[i] if i >= 0 else "-", n) for i, n in zip(self.places, self.form.names, strict=True)]
-
-    def _cut(self, end: str) -> str | None:
-        """Return why the last row cannot be trusted, where the file ends inside it or may do so."""
-        last = self.form.names[-1 if self.form.message else self.places.index(max(self.places))]
-        if end == "cut" and last != "log-status":
-            return "the file is cut short in this row"
-        if end == "open" and field_of(last).raw != pl.String:
-            return f"the file ends here without a line end, so that its last number, {last}, may be cut short"
-        return None
-
-
-def _rows(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the rows' text and how it ends; a row may end in the line after the one it begins in."""
-    held = ""
-    for text, end in lines:
-        odd = text.count('"') % 2 == 1
-        if held and odd and text.lstrip().startswith('"'):
-            yield f"{held} {text}", end
-            held = ""
-            continue
-        if held:
-            yield held, ""
-        held = text if odd else ""
-        if not odd:
-            yield text, end if not text.endswith('"') else ""
-    if held:
-        yield held, ""
-
-
-def _lines(path: str, notes: dict[str, str]) -> Iterator[tuple[str, str]]:
-    for block in blocks(path, notes):
-        text = block.data.decode("utf-8", "replace")
-        *most, last = (text.removeprefix("\ufeff") if block.number == 1 else text).split("\n")
-        for one in most:
-            yield one.removesuffix("\r"), ""
-        yield last.removesuffix("\r"), block.end

@@ -1,15 +1,17 @@
-"""Values of cells and keys to the words of a flow-log line."""
+"""Values of cells and keys to the words of a flow-log line, and what is read of a wrapped object at a time."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import polars as pl
 
+from flowkit.formats.pieces import Block
 from flowkit.schema import FIELDS, TIME, canonical, field_of, is_header, is_name
 
 NOTHING = ("", "-", "none", "null", "nan", "<na>")
@@ -18,7 +20,29 @@ NOTHING = ("", "-", "none", "null", "nan", "<na>")
 EVENT_TIME = "@timestamp"
 """An event's own time, which for a flow log is the record's `start` (VPC User Guide, publish to CloudWatch Logs)."""
 
-_BY_LETTERS = {name.replace("-", ""): name for name in FIELDS} | {"starttime": "start", "endtime": "end"}
+SPELT = {name.replace("-", ""): name for name in FIELDS} | {"starttime": "start", "endtime": "end"}
+"""Fields by the letters of their names, and by those that Logs Insights has for them."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Some rows or events with a column or key a field."""
+
+    values: pl.DataFrame
+    """A row each, as `loose.rows` has them."""
+    odd: pl.DataFrame
+    """The odd ones among them as lines, with their numbers, as `odd.look` takes them."""
+    faults: Mapping[int, str]
+    """The reasons of those that are known to be no records."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A header by itself."""
+
+
+Part = Block | Found | Heading
+"""What is read at a time: lines, or values and odd lines."""
 
 
 def field_name(key: str) -> str:
@@ -32,7 +56,7 @@ def field_name(key: str) -> str:
     if key.startswith("@"):
         return ""
     name = canonical(key)
-    return _BY_LETTERS.get(name.replace("-", ""), name)
+    return SPELT.get(name.replace("-", ""), name)
 
 
 def named(names: Iterable[str]) -> bool:
