@@ -14,6 +14,37 @@ def many(number: int, word: str, plural: str = "") -> str:
     return f"{number:,} {word if number == 1 else plural or f'{word}s'}"
 
 
+_HEADINGS = {
+    "retransmitted": "packet sent again",
+    "failed_in_a_row": "most failed in a row",
+    "service": "service flows",
+    "service_failed": "service flows failed",
+    "lb_state": "by its thresholds",
+    "unhealthy_at": "taken out at",
+    "healthy_at": "taken back at",
+    "length_s": "length, s",
+    "interval_s": "interval, s",
+    "per_minute": "checks a minute",
+    "due": "checks due",
+    "window_s": "window, s",
+    "bytes_low": "bytes, least",
+    "bytes_high": "bytes, most",
+    "packets_low": "packets, least",
+    "packets_high": "packets, most",
+    "first_seen": "first seen",
+    "last_seen": "last seen",
+}
+
+
+def heading(column: str) -> str:
+    """Return what stands above a column for a reader: the fields keep AWS's names, what flowkit counts has words.
+
+    >>> heading("service_failed"), heading("srcaddr")
+    ('service flows failed', 'srcaddr')
+    """
+    return _HEADINGS.get(column, column)
+
+
 def printable(words: str) -> str:
     r"""Return words without what a terminal would obey.
 

@@ -15,6 +15,7 @@ from flowkit.errors import QuestionError
 from flowkit.far import bulk
 from flowkit.names import Names
 from flowkit.times import EPOCH, Clock, clock
+from flowkit.wording import heading
 
 MIME = "application/vnd.flowkit.chart+json"
 
@@ -103,7 +104,7 @@ class Figure:
             pl.col(pl.Float64, pl.Float32).round(4),
         )
         clock = self.clock.tz if changes else self.clock.label
-        columns = [f"{name}, {clock}" if name in times else name for name in shown.columns]
+        columns = [f"{heading(name)}, {clock}" if name in times else heading(name) for name in shown.columns]
         return {"columns": columns, "rows": [list(row) for row in shown.rows()], "height": self.table.height}
 
 

@@ -21,7 +21,7 @@ _TIPS = {
     "target": "target",
     "when": "time",
     **{f"n_{state}": state for state in _STATES},
-    "n_retransmitted": "a packet sent again",
+    "n_retransmitted": "answered, a packet sent again",
     "n_service": "service",
     "n_service_failed": "service that failed",
 }
@@ -119,7 +119,11 @@ class _Health:
         if silent:
             more = f" and {words.count(len(silent) - 1, 'other target')}" if silent[1:] else ""
             when = self.span(silent[0], "silent")
-            return f"{words.name(silent[0])}{more} {'were' if more else 'was'} sent no checks, {when}; none failed"
+            again = int(self.summed["retransmitted"].sum())
+            lost = f"; {words.count(again, 'answered check')} had a packet sent again" if again else ""
+            return (
+                f"{words.name(silent[0])}{more} {'were' if more else 'was'} sent no checks, {when}; none failed{lost}"
+            )
         said = words.count(checks, "health check")
         if again := int(self.summed["retransmitted"].sum()):
             failed_too = f", {failed:,} failed" if failed else ""
@@ -169,9 +173,14 @@ class _Health:
 
     def span(self, target: str, column: str) -> str:
         """Return between which times a target's count is not 0; a bin at the edge may reach beyond the records."""
-        times: list[datetime] = self.own(target).filter(pl.col(column).cast(pl.Int64) > 0)["time"].to_list()
+        own = self.own(target)
+        met = own.filter(pl.col(column).cast(pl.Int64) > 0)
+        times: list[datetime] = met["time"].to_list()
         every: list[datetime] = self.summed["time"].to_list()
-        first, last = min(times) == min(every), max(times) == max(every)
+        # Where nothing else was met there is no before and no after; the first check comes an interval into the span.
+        whole = column != "silent" and met["checks"].sum() == own["checks"].sum() == own[column].sum()
+        first = whole or min(times) - min(every) <= (self.width if column == "silent" else timedelta(0))
+        last = whole or max(times) == max(every)
         begin, end = (
             words.moment(time, self.at, min(every), max(every), self.width)
             for time in (min(times), max(times) + self.width)

@@ -29,7 +29,7 @@ _NEXT = {
     "refused": "a reset came back, so the host is up: nothing listens on the port, or its firewall says no. Look at "
     "the process that should listen.",
     "unreachable": "nothing came back: the host is down, or a security group, network ACL or firewall drops the "
-    "packets. Look at the host, then at what was rejected.",
+    "packets. Look at the host, and at the rules between the two.",
     "slow": "the connection stood, so the host is up: the application hangs, is overloaded or answers something else. "
     "Look at the application.",
     "retransmitting": "packets were lost on the way, or dropped by a host that is overloaded. Look at the network of "

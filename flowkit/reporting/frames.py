@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from flowkit.times import clock
+from flowkit.wording import heading
 
 TABLE = "application/vnd.flowkit.table+json"
 MOST_ROWS = 500
@@ -20,22 +21,30 @@ def table(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """
     shown = frame.head(MOST_ROWS)
     times = [name for name, kind in shown.schema.items() if isinstance(kind, pl.Datetime)]
-    columns = [_heading(shown[name]) if name in times else name for name in shown.columns]
-    rows = shown.with_columns(_written(shown[name]) for name in times).rows()
+    day = _day(shown.select(times))
+    columns = [_heading(shown[name], day) if name in times else heading(name) for name in shown.columns]
+    rows = shown.with_columns(_written(shown[name], day) for name in times).rows()
     return {TABLE: {"columns": columns, "rows": [list(map(_plain, row)) for row in rows], "height": frame.height}}
 
 
-def _heading(times: pl.Series) -> str:
-    """Return the name of a column of times with that of its clock, or of its zone where the clocks change in it."""
+def _day(times: pl.DataFrame) -> str:
+    """Return the one day of several columns of times, which then stands above them; "" where they have more."""
+    days = {day for column in times for day in column.drop_nulls().dt.strftime("%d %b %Y")}
+    return days.pop() if len(days) == 1 and times.width > 1 else ""
+
+
+def _heading(times: pl.Series, day: str) -> str:
+    """Return the words of a column of times with its clock, or its zone where the clocks change in it."""
     zone, first = getattr(times.dtype, "time_zone", None), times.drop_nulls().head(1)
+    words = " ".join(filter(None, (f"{heading(times.name)},", day)))
     if zone is None or first.is_empty():
-        return times.name
-    return f"{times.name}, {zone if _change(times) else clock(zone, first.item()).label}"
+        return words.rstrip(",")
+    return f"{words} {zone if _change(times) else clock(zone, first.item()).label}"
 
 
-def _written(times: pl.Series) -> pl.Series:
+def _written(times: pl.Series, day: str) -> pl.Series:
     """Return times as text, each with its own offset where the clocks change among them."""
-    return times.dt.strftime("%Y-%m-%d %H:%M:%S" + (" %z" if _change(times) else ""))
+    return times.dt.strftime(f"{'' if day else '%Y-%m-%d '}%H:%M:%S" + (" %z" if _change(times) else ""))
 
 
 def _change(times: pl.Series) -> bool:
