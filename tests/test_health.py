@@ -266,6 +266,21 @@ def test_source_ports_that_come_back_neither_hide_an_outage_nor_make_one(
     ]
 
 
+@pytest.mark.parametrize("ports", [1, 2, 3])
+@pytest.mark.parametrize(("state", "sizes"), [("refused", REFUSED), ("unreachable", LOST)])
+def test_checks_without_data_are_counted_however_many_share_a_record(
+    ports: int, state: str, sizes: tuple[int, int, int, int]
+) -> None:
+    bare = (4, 216, 2, 112)
+    flows = frame(story((0, 5, bare), (5, 8, sizes), (8, 12, bare)))
+    found = health_changes(minutely(flows, ports)).collect()
+    assert found.select("state", "checks", "failed_in_a_row").rows() == [
+        ("answering", 60, 0),
+        (state, 36, 18),
+        ("answering", 48, 0),
+    ]
+
+
 def test_second_copies_of_records_are_no_checks_of_their_own() -> None:
     flows = frame(story((0, 3, ANSWERED), (3, 5, REFUSED), (5, 7, ANSWERED)))
     for question in (target_health, health_changes, cadence):

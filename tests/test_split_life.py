@@ -218,6 +218,34 @@ def test_copies_and_a_second_flow_log_leave_the_interval_as_it_is() -> None:
         assert (labelled["kind"] == "health-check").filter(labelled["check"]).mean() > 0.97  # type: ignore[operator]
 
 
+def shared(records: list[Record], ports: int) -> list[Record]:
+    """The records as if each checker took these few source ports in turn: what one port has in a window is one."""
+    turns: dict[tuple[str, str], dict[int, int]] = {}
+    sums: dict[tuple[Any, ...], Record] = {}
+    for record in records:
+        asks = record["dstport"] < 1_024
+        side, ends = ("srcport", "dstport")[not asks], (record["srcaddr"], record["dstaddr"])
+        if record["check"]:
+            mine = turns.setdefault(ends if asks else ends[::-1], {})
+            turn = mine.setdefault(record[side], len(mine))
+            record |= {side: 16_037 + 10_000 * (turn % ports)}
+        key = tuple(value for name, value in record.items() if name not in ("packets", "bytes"))
+        last = sums.setdefault(key, record | {"packets": 0, "bytes": 0})
+        last |= {name: last[name] + record[name] for name in ("packets", "bytes")}
+    return list(sums.values())
+
+
+@pytest.mark.parametrize("ports", [2, 4])
+@pytest.mark.parametrize("sizes", [(3, 294, 5, 514), (4, 216, 2, 112)])
+def test_the_interval_is_that_of_single_checks_however_many_share_a_record(sizes: Sizes, ports: int) -> None:
+    late = world(lambda tick: sizes, window=60, minutes=20, there=lambda target, second: second > 25)
+    split = fit(frame(shared(late, ports)).drop("check"))
+    (row,) = split.clusters.filter(kind="health-check").rows(named=True)
+    assert row["interval_s"] == pytest.approx(10, abs=0.1)
+    assert row["payload_high"] == (130 if sizes[0] == 3 else 0)
+    assert "its source ports come back, so that a record may hold several checks" in row["reason"]
+
+
 def test_the_checks_of_a_dead_target_stand_with_those_that_are_answered() -> None:
     """A third target never answers: SYNs alone, at a pace of their own."""
     dead = [

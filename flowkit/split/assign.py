@@ -6,6 +6,7 @@ import polars as pl
 
 from flowkit.split.beat import options, within
 from flowkit.split.decide import DOUBT
+from flowkit.split.folds import kin, returning
 from flowkit.split.fronts import own
 from flowkit.split.keys import name, number
 from flowkit.split.reduce import SHAPE, UNIT, Reduced
@@ -33,7 +34,7 @@ def shapes(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
     form = pl.when(pl.col("x") <= 12 * pl.col("packets")).then(0).otherwise((pl.col("x") - pl.col("lo")).sign())
     drowned = pl.col("n").sum().over("unit", "lo", "hi", form) > pl.col("held")
     near = near.filter((form == 0) | ~drowned)
-    return pl.concat([part.select(*SHAPE) for part in (main, near)]).unique()
+    return pl.concat([part.select(*SHAPE) for part in (main, near, kin(shown, sent))]).unique()
 
 
 def _everywhere(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
@@ -51,7 +52,10 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
         "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed", "grain"
     )
     hist = own(reduced.hist, units, reduced.fronts)
-    rows = hist.join(_roles(hist, units, accepted, found), on=SHAPE).join(facts, on="unit")
+    roles = _roles(hist, units, accepted, found)
+    several = units.filter("several").select("unit")
+    hist = returning(hist, roles.filter("main").join(several, on="unit", how="semi").select(SHAPE))
+    rows = hist.join(roles, on=SHAPE).join(facts, on="unit")
     rows = rows.with_columns(slot=pl.col("bin") // pl.col("grain"))
     rows = _ticked(rows).with_columns(came=pl.col("ticks").filter("main").sum().over(SEEN))
     rows = rows.with_columns(expected=pl.col("pace") * _covered())
@@ -115,7 +119,8 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
         # A check is answered or it fails: what fails does not come beside what is answered, but in its place.
         pace=pl.max_horizontal(pace.filter(~failing).sum(), pace.filter(failing).sum()),
         alone=pl.col("single").any(),
-        ported=pl.col("ported").any(),
+        ported=(pl.col("ported") | pl.col("several")).any(),
+        several=pl.col("several").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),
         rough=(rough * pace).sum() / pace.sum(),
         best=pl.col("chance").max(),

@@ -25,6 +25,9 @@ FEWEST_OF_A_SIZE = 4
 # So many checks may share a record: 10 s checks over 16 ports in windows of 600 s do. A size below the options of a SYN
 # has no multiples to speak of.
 MOST_FOLDS, SMALLEST_FOLD = 8, 8
+# Checks without data leave the options of their SYNs, eight or twelve bytes each, in two packets (SYN, RST) to five:
+# however many of them are in a record, they can be counted. Every 5 s from one port in 600 s is as many as there are.
+BARE_FOLDS, BARE_PACKETS = 120, (2, 5)
 # Four silent windows in a row cut a series in two runs: at one connection a window chance does it in 2 % of the places.
 GAP = 4
 LEAST = 0.02
@@ -65,7 +68,19 @@ def candidates(hist: pl.DataFrame) -> pl.DataFrame:
     any_packets = {"least": pl.lit(0), "most": pl.lit(LARGEST_PACKETS)}
     ranges = both.select("unit", lo="x", hi="x_hi", **any_packets, folds=one, values=rank)
     folded = ranges.with_columns(pl.col("values") + 1, folds=pl.lit(MOST_FOLDS))
-    return pl.concat([ranges, folded, _by_packets(hist)], how="vertical_relaxed")
+    bare = _bare(hist)
+    folded = folded.join(bare, on=["unit", "lo", "hi"], how="anti")
+    return pl.concat([ranges, folded, bare.select(ranges.columns), _by_packets(hist)], how="vertical_relaxed")
+
+
+def _bare(hist: pl.DataFrame) -> pl.DataFrame:
+    """Return the range of checks without data where several share a record, though none may be there alone."""
+    shapes = _heavy(hist, ["x", "packets"]).join(hist.select("unit", "h").unique("unit"), on="unit")
+    syn = options(pl.col("h"))
+    times = pl.col("x") // syn
+    bare = (pl.col("x") % syn == 0) & (times > 1) & (pl.col("packets") / times).is_between(*BARE_PACKETS)
+    several = shapes.filter(bare).select("unit", lo=syn.cast(pl.Int64), hi=syn.cast(pl.Int64)).unique()
+    return several.with_columns(least=0, most=LARGEST_PACKETS, folds=BARE_FOLDS, values=pl.lit(2, pl.Int64))
 
 
 def _by_packets(hist: pl.DataFrame) -> pl.DataFrame:
@@ -97,6 +112,8 @@ def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
     shapes = shapes.with_columns(times=times.cast(pl.Int64))
     inside = pl.col("x").is_between(pl.col("lo") * pl.col("times"), pl.col("hi") * pl.col("times"))
     inside &= pl.col("packets").is_between(pl.max_horizontal("least", 2 * (pl.col("times") - 1)), "most")
+    few, many = (limit * pl.col("times") for limit in BARE_PACKETS)
+    inside &= (pl.col("folds") < BARE_FOLDS) | (pl.col("times") == 1) | pl.col("packets").is_between(few, many)
     return shapes.filter(inside).join(hist, on=["unit", "x", "packets"])
 
 

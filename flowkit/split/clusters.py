@@ -108,6 +108,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         paced=pl.col("paced").mean(), spoken=pl.col("spoken").mean(),
         preserved=pl.col("preserved").any(), elsewhere=pl.col("elsewhere").all(),
         stranger=pl.col("stranger").all(),
+        several=pl.col("several").any(),
         mixed=pl.col("mixed").any(), ported=pl.col("ported").any(), spare=pl.col("spare").mean(),
         blind=pl.col("blind").any(), idle=pl.col("idle").any(), here=pl.col("here").any(),
         mine=pl.col("mine").any(), client=pl.col("client").any(), long=pl.col("long").any(),

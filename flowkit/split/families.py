@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from flowkit.knowledge import Knowledge
-from flowkit.split.beat import WIDEST, candidates, cleaned, evenness, options, within
+from flowkit.split.beat import BARE_FOLDS, BARE_PACKETS, WIDEST, candidates, cleaned, evenness, options, within
 from flowkit.split.decide import CHECK, DOUBT
 from flowkit.split.fronts import LIKE, held_against, passed_on
 from flowkit.split.keys import name
@@ -27,6 +27,9 @@ RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
 COARSER = pl.DataFrame({"width": [30, 30, 30, 60, 60], "grain": [2, 4, 20, 2, 10]})
 # What comes this seldom in a window is counted in several together, so that a few ticks make a count.
 SLOW, A_FEW = 0.6, (1.5, 6)
+# Where ports come back, records of several checks are taken with those of one when they are a tenth more, as even or
+# nearly: within twice the factor that joining them costs.
+MORE, SEVERAL = 1.1, 1.5
 # Counts this even have nothing mixed into them: the variance of one stray connection in thirty ticks.
 CLEAN = 0.03
 
@@ -64,8 +67,8 @@ def families(
     counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "width", "whole"), on="unit"))
     found = found.join(what.ranges, on="range").join(facts, on="unit")
     found = found.with_columns(pl.col("width") * pl.col("grain"))
-    found = _chosen(_purity(found, what))
-    found = _shape(_freshness(found, hits), what)
+    found = _chosen(_freshness(_purity(found, what), hits))
+    found = _fresh_by_size(_shape(found, what))
     found = _one_clock(_company(found), counts)
     sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
     beside = others(found, sent)
@@ -204,6 +207,8 @@ def _paced(found: pl.DataFrame) -> pl.DataFrame:
 def _freshness(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     """Add `fresh`: in how many windows the records are not just those of the one before, as long connections' are.
 
+    And `back`: whether source ports come back, the lowest of a window being the lowest of others too.
+
     A long connection has one record a window, from the same port and of the same size. Ports that come back hold one
     check here, three there.
     """
@@ -211,9 +216,19 @@ def _freshness(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     windows = hits.join(found.select("range"), on="range", how="semi").group_by("range", "bin").agg(ports)
     seen = pl.struct("port", "last_port", "n", "bytes")
     windows = windows.with_columns(other=seen != seen.shift(1).over("range", order_by="bin"))
-    fresh = windows.group_by("range").agg(fresh=pl.col("other").mean())
+    back = pl.len() >= 3 * pl.col("port").n_unique()
+    fresh = windows.group_by("range").agg(fresh=pl.col("other").mean(), back=back)
     # One window says nothing of this.
     return found.join(fresh.with_columns(pl.col("fresh").fill_null(1.0)), on="range")
+
+
+def _fresh_by_size(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the families with `fresh` where sizes tell: several SYNs in a record are several connections."""
+    syn = options(pl.col("h"))
+    times = (pl.col("usual_bytes") - pl.col("h") * pl.col("usual_packets")) // syn
+    # An eight-byte heartbeat and its acknowledgement are two packets, of a long connection.
+    several = (pl.col("folds") == BARE_FOLDS) & (times > 1) & (pl.col("usual_packets") > BARE_PACKETS[0] * times)
+    return found.with_columns(fresh=pl.when(several).then(1.0).otherwise("fresh"))
 
 
 def _purity(found: pl.DataFrame, what: Tried) -> pl.DataFrame:
@@ -234,7 +249,11 @@ def _chosen(found: pl.DataFrame) -> pl.DataFrame:
     found = found.filter(pl.col("n") >= FEWEST).with_columns(
         tried=pl.col("logp") + 0.7 * (pl.col("values") - 1) + tries.cast(pl.Float64).log10()
     )
-    found = found.with_columns(order=pl.when(pl.col("tried") < -1).then("tried").otherwise(-pl.col("pure")))
+    # Where ports come back and some records hold several checks, these are ticks of the clock too.
+    single = pl.col("n").filter(pl.col("folds") == 1).max().over("unit", "lo", "hi").fill_null(0)
+    more = (pl.col("folds") > 1) & pl.col("back") & (pl.col("n") >= MORE * single)
+    tried = pl.col("tried") - pl.when(more).then(SEVERAL).otherwise(0.0)
+    found = found.with_columns(order=pl.when(tried < -1).then(tried).otherwise(-pl.col("pure")))
     kept: list[dict[str, Any]] = []
     # Sums in another order differ in their last digits: such a difference decides nothing.
     best = found.with_columns(pl.col("order").round(6)).sort("order", *RANGE)

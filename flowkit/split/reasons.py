@@ -68,6 +68,8 @@ def _failing(row: Mapping[str, Any]) -> list[str]:
 
 def _for(row: Mapping[str, Any]) -> list[str]:
     said = [f"its {row['sizes']} sizes share one clock"] if row["sizes"] else []
+    if row["several"]:
+        said.append("its source ports come back, so that a record may hold several checks")
     if row["even"] >= 0.8:
         said.append("far steadier than chance")
     if row["pure"]:

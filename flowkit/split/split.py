@@ -13,6 +13,7 @@ from flowkit.split import decide
 from flowkit.split.assign import assign, connections, shapes
 from flowkit.split.clusters import SCHEMA, clusters, named, verdict
 from flowkit.split.families import families, judged, spread, tried, united
+from flowkit.split.folds import folded
 from flowkit.split.fronts import located, suspects, weighed
 from flowkit.split.keys import number
 from flowkit.split.nodes import nodes_of
@@ -93,7 +94,8 @@ def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFram
     doubted = suspects(found)
     sides = both_sides(flows, reduced, doubted) if doubted.height else pl.DataFrame(schema=SIDES)
     found = spread(named(judged(found, weighed(doubted, sides))), what)
-    return record(flows, reduced, shapes(found, reduced), located(found.filter("ported"))), found
+    reduced = record(flows, reduced, shapes(found, reduced), located(found.filter("ported")))
+    return reduced, folded(found, reduced)
 
 
 @dataclass(eq=False, repr=False)

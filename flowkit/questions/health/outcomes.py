@@ -6,6 +6,8 @@ import polars as pl
 
 from flowkit.knowledge import SHORTEST_S
 from flowkit.questions.health.again import again
+from flowkit.questions.health.segments import longer, mean_size, syns_only
+from flowkit.questions.health.several import parted, vain, weighed
 from flowkit.schema import TIME
 
 OUTCOMES = ("answered", "retransmitted", "slow", "refused", "unreachable")
@@ -28,14 +30,9 @@ TOLD = {
 # A reply so much smaller than the smallest of the usual ones was cut short: of the replies a port gives its checker,
 # one in ten is as small as that or smaller.
 CUT, USUAL = 0.6, 0.1
-# Of the records of a checker whose ports come back, one in four holds one check: checks that a window's edge cut are
-# fewer, and where two share a record half the others do not.
-SINGLE = 0.25
 # TCP sends again after 1 s and then 2 s more (RFC 6298): who takes three seconds longer than usual was stalled, or lost
 # more than one segment.
 LATE_MS, TIMES_AS_LONG = 3_000, 3
-# A check that nobody answers is a SYN and three more, 1, 3 and 7 s later: by then it is given up (10 s by default).
-SYNS = 4
 
 
 def connections(checks: pl.LazyFrame) -> pl.LazyFrame:
@@ -85,7 +82,7 @@ def told(found: pl.DataFrame, width: int) -> pl.DataFrame:
     """
     if found.is_empty():
         return pl.DataFrame(schema=TOLD)
-    each = _outcomes(_joined(_sided(found)))
+    each = _outcomes(_joined(weighed(_sided(found))))
     sure, doubtful = each.filter("sure"), each.filter(~pl.col("sure") & pl.col("outcome").is_in(FAILED))
     rows = (sure.with_columns(since="start"), _due(sure, doubtful, _seen(found, width)))
     return pl.concat([frame.select(list(TOLD)) for frame in rows]).cast(pl.Schema(TOLD))
@@ -165,20 +162,14 @@ def _sided(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _joined(parts: pl.DataFrame) -> pl.DataFrame:
-    """Return the connections that a window's edge cut in two as one: halves that make no more than one check."""
+    """Return the connections that a window's edge cut in two as one: halves that make no more than one check.
+
+    Where ports come back, the next window has the next check, and a half is told by its size: it is none of its own.
+    """
     keys = [*PAIR, "port", "_bin"]
-    stood = ~_silent() & (pl.col("fp") > 1)
-    packets = pl.col("fp").filter(stood)
-    # Where a checker's ports come back, one record in two may hold two checks: one check is what the smaller ones hold.
-    back = pl.len().over(PAIR) >= 2 * pl.col("port").n_unique().over(PAIR)
-    usual = pl.when(back).then(packets.quantile(SINGLE).over(PAIR)).otherwise(packets.median().over(PAIR)).fill_null(1)
-    parts = parts.with_columns(usual=usual, answer=pl.col("bb").filter(stood).median().over(PAIR), back=back)
     amounts = ["fp", "fb", "bp", "bb"]
-    # Where ports come back, the next window has the next check: a SYN and its reset are whole, and SYNs in vain too.
-    lost = _silent() & (pl.col("bp") == 0)
-    parts = parts.with_columns(whole=_silent() & (pl.col("bp") == pl.col("fp")), lost=lost)
-    after = parts.select(*keys, *amounts, "whole", "lost", "end").with_columns(pl.col("_bin") - 1)
-    before = parts.select(*keys, *amounts, "whole", "lost").with_columns(pl.col("_bin") + 1)
+    after = parts.select(*keys, *amounts, "end").with_columns(pl.col("_bin") - 1)
+    before = parts.select(*keys, *amounts).with_columns(pl.col("_bin") + 1)
     parts = parts.join(after, on=keys, how="left", suffix="_after").join(before, on=keys, how="left", suffix="_before")
     tail = _one("_before") & (pl.col("fp") < pl.col("usual"))
     head = _one("_after").fill_null(value=False)
@@ -195,74 +186,48 @@ def _joined(parts: pl.DataFrame) -> pl.DataFrame:
     ]
     whole.append(pl.when(head).then("end_after").otherwise("end").alias("until"))
     tail &= pl.col("fp_before") > 0
-    return parts.filter((pl.col("fp") > 0) & ~tail.fill_null(value=False)).with_columns(whole)
+    rest = ~syns_only() & (pl.col("times") == 0)
+    return parts.filter((pl.col("fp") > 0) & ~tail.fill_null(value=False) & ~rest).with_columns(whole)
 
 
 def _one(beside: str) -> pl.Expr:
     """Whether a connection and what its port has in the window beside it make no more than one check."""
-    both = pl.col("fp") + pl.col(f"fp{beside}")
-    vain = pl.col("back") & pl.col("lost") & pl.col(f"lost{beside}") & (both > SYNS)
-    return (both <= pl.col("usual") + 2) & ~vain & ~pl.col("whole") & ~pl.col(f"whole{beside}")
-
-
-def _longer() -> pl.Expr:
-    """Return what each IPv6 header weighs more than one of IPv4."""
-    return pl.when("v6").then(20).otherwise(0)
-
-
-def _each() -> pl.Expr:
-    return pl.col("fb") / pl.col("fp") - _longer()
-
-
-def _silent() -> pl.Expr:
-    """Whether nothing but SYNs went there: 60 bytes each, or without timestamps 52, 48 or 44.
-
-    The shorter ones are believed only where nothing came back, or as many resets of 40 bytes: a whole check without
-    timestamps weighs 132 bytes in 3 packets, as much as three SYNs; and a lone 52 may be the rest of a connection.
-    """
-    reset = (pl.col("bp") == pl.col("fp")) & (pl.col("bb") == (40 + _longer()) * pl.col("bp"))
-    lost = (pl.col("bp") == 0) & ((_each() != 52) | (pl.col("fp") > 1))
-    return (_each() == 60) | (_each().is_in([44.0, 48.0, 52.0]) & (reset | lost))
+    return (pl.col("fp") + pl.col(f"fp{beside}") <= pl.col("usual") + 2) & ~pl.col("back")
 
 
 def _outcomes(checks: pl.DataFrame) -> pl.DataFrame:
     """Return the checks with `outcome` and `n`, how many checks the connection holds (a port may come back)."""
-    silent = _silent()
+    silent = syns_only()
     # Nothing but ACKs and FINs, of 52 bytes or 40 each, is the rest of a connection and no check.
-    rest = ~silent & _each().is_in([40.0, 52.0])
+    rest = ~silent & mean_size().is_in([40.0, 52.0])
     data = pl.col("answer") - 60 * pl.col("usual")
-    dumb = (data > 24) & (pl.col("bp") > 0) & (pl.col("bb") <= (56 + _longer()) * pl.col("bp"))
+    dumb = (data > 24) & (pl.col("bp") > 0) & (pl.col("bb") <= (56 + longer()) * pl.col("bp"))
     checks = again(checks.with_columns(late=~silent & ~dumb & _late() & ~_cut()), ~silent & ~rest & ~dumb)
     outcome = (
         pl.when(silent & (pl.col("bp") == 0))
         .then(pl.lit("unreachable"))
         .when(silent)
         .then(pl.lit("refused"))
-        .when(dumb | (~silent & _cut() & (_several() == 1)))
+        .when(dumb | (~silent & _cut() & (pl.col("times") == 1)))
         .then(pl.lit("slow"))
         .when("again")
         .then(pl.lit("retransmitted"))
-        .when(pl.col("late") & (_several() == 1))
+        .when(pl.col("late") & (pl.col("times") == 1))
         .then(pl.lit("slow"))
         .otherwise(pl.lit("answered"))
     )
     # Each refused check is a SYN and a reset; more of them than can come in that time are no checks of one checker.
     most = (pl.col("until") - pl.col("start")).dt.total_seconds() // SHORTEST_S + 1
     refused = pl.min_horizontal("fp", most.clip(1))
-    vain = pl.when("back").then((pl.col("fp") / SYNS).ceil()).otherwise(1)
-    n = pl.when(outcome == "refused").then(refused).when(outcome == "unreachable").then(vain).otherwise(_several())
+    n = pl.when(outcome == "refused").then(refused).when(outcome == "unreachable").then(vain()).otherwise("times")
+    each = checks.with_columns(outcome=outcome).filter(~rest).with_columns(n=n.cast(pl.Int64))
     took = pl.when(pl.col("late") & (pl.col("outcome") == "slow")).then(_took())
-    return checks.filter(~rest).with_columns(outcome=outcome, n=n.cast(pl.Int64)).with_columns(took=took)
-
-
-def _several() -> pl.Expr:
-    """Return how many checks a connection is, where a port comes back: segments sent again add less than a check."""
-    return (pl.col("fp") / pl.col("usual").clip(1) + 0.25).floor().clip(1)
+    return parted(each.filter(pl.col("n") > 0)).with_columns(took=took)
 
 
 def _cut() -> pl.Expr:
     """Whether a reply has far less data than the port's replies to this checker have: it came late, or not whole."""
-    data = pl.col("bb") - (52 + _longer()) * pl.col("bp")
+    data = pl.col("bb") - (52 + longer()) * pl.col("bp")
     usual = data.filter(data > 24).quantile(USUAL).over("checker", "served")
     return (data > 24) & (data < CUT * usual)
 
@@ -272,7 +237,7 @@ def _late() -> pl.Expr:
     took = _took()
     usual = took.median().over("checker", "served")
     # One that holds more than a check lasts from the first to when its port came back.
-    single = ~pl.col("back") | (pl.col("fp") <= pl.col("usual"))
+    single = pl.col("times") == 1
     return ~pl.col("shared") & single & (usual < LATE_MS) & (took >= TIMES_AS_LONG * usual + LATE_MS)
 
 
