@@ -309,6 +309,24 @@ def test_a_silence_in_which_the_logs_have_a_hole_is_not_taken_for_checks_that_st
     assert found["checks"].to_list() == [36, 0, 0]
 
 
+@pytest.mark.parametrize("late", [0, 20])
+def test_a_hole_in_one_interfaces_log_is_filled_from_anothers(late: int) -> None:
+    """Both ends are logged; the target's interface, of more records, lacks minutes 4 to 7 and the nodes' 12 to 13."""
+    minute = (pl.col("start") - START).dt.total_seconds() / 60
+    node = pl.when(pl.col("dstport") == 80).then("srcaddr").otherwise("dstaddr")
+    whole = frame(story((0, 20, ANSWERED)), story((0, 20, ANSWERED), target=OTHER))
+    visits = frame(*(check(3 + 7 * tick, (5, 400, 5, 900), kind="service") for tick in range(170)))
+    own = pl.concat([whole, visits]).filter(
+        ~minute.is_between(4, 8, closed="left") | (pl.col("interface_id") != f"eni-{TARGET}")
+    )
+    others = pl.concat([whole, visits]).filter(~minute.is_between(10, 16)).with_columns(interface_id=node)
+    shift = pl.duration(seconds=late)
+    cut = (pl.col("start") - shift).dt.truncate("1m") + shift
+    others = others.with_columns(start=cut, end=cut + pl.duration(seconds=59))
+    found = health_changes(pl.concat([own, others])).collect().filter(target=f"{TARGET}:80")
+    assert found.select("state", "checks").rows() == [("answering", 240)]
+
+
 def test_thresholds_say_when_the_load_balancer_took_the_target_out_and_back() -> None:
     """Refused from 2:00 on: the second failure is at 2:10; answered from 4:00 on: the third success is at 4:20."""
     flows = frame(story((0, 2, ANSWERED), (2, 4, REFUSED), (4, 6, ANSWERED)))

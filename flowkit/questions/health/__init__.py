@@ -8,6 +8,7 @@ import polars as pl
 
 from flowkit.knowledge import Groups, TargetGroup, knowledge
 from flowkit.questions.health.bins import bins, millis, once_told, slow_log
+from flowkit.questions.health.elsewhere import elsewhere
 from flowkit.questions.health.holes import holes
 from flowkit.questions.health.losses import losses, marked
 from flowkit.questions.health.outcomes import FAILED, OUTCOMES, PAIR, connections, told
@@ -189,9 +190,12 @@ def _read(
     if doubled:
         flows, known = once_told(flows, doubled), once_told(known, doubled)
         cuts = windows(known).collect(engine="streaming")
-    seen = seen_from(flows, "once").filter(pl.col("kind").is_in(["health-check", "uncertain", "service"]))
-    cut = bins((seen if spans is None else known), cuts, width)
-    checks = cut.placed(seen.filter(pl.col("kind") != "service").select(NEEDED))
+    kinds = pl.col("kind").is_in(["health-check", "uncertain", "service"])
+    seen = seen_from(flows, "once").filter(kinds)
+    cut = bins((flows.filter(kinds) if spans is None else known), cuts, width)
+    others = elsewhere(flows, kinds, cut, NEEDED)
+    own = cut.placed(seen.filter(pl.col("kind") != "service").select(NEEDED))
+    checks = pl.concat([own.select(*NEEDED, "_bin", "shared"), others.checks])
     health = counted(told(connections(checks).collect(engine="streaming"), cut.width), groups)
-    health = served(health, seen, cut).with_columns(_width=pl.lit(cut.width, pl.Int64))
-    return holes(health, coverage)
+    health = served(health, pl.concat([seen.select(NEEDED), others.service]), cut)
+    return holes(health.with_columns(_width=pl.lit(cut.width, pl.Int64)), coverage)
