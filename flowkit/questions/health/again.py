@@ -26,14 +26,17 @@ def again(checks: pl.DataFrame, stood: pl.Expr) -> pl.DataFrame:
     sent again adds the data. Where what was said differs from check to check, as most answers and some TLS handshakes
     do, nothing is told of that direction. An ACK or a FIN sent again looks like an ACK that did not ride.
     """
-    known = checks.filter(stood)
+    # Only what is asked of them: a copy of all that is known of each check would double the memory.
+    known = checks.lazy().filter(stood).select(*_ENDS, "v6", "fp", "fb", "bp", "bb").collect()
     if known.is_empty():
         return checks.with_columns(again=pl.lit(value=False))
-    found = checks.join(_headers(known), on=_ENDS, how="left")
+    headers = _headers(known)
+    known = known.join(headers, on=_ENDS)
     for side in _SIDES:
-        found = found.join(_usual(found.filter(stood), side), on=_ENDS, how="left")
+        headers = headers.join(_usual(known, side), on=_ENDS, how="left")
     told = pl.any_horizontal(_more(side) for side in _SIDES) & stood & ~pl.col("back")
-    return found.select(*checks.columns, again=told.fill_null(value=False))
+    found = checks.lazy().join(headers.lazy(), on=_ENDS, how="left", maintain_order="left")
+    return checks.with_columns(found.select(again=told.fill_null(value=False)).collect())
 
 
 def _said(side: str, header: pl.Expr) -> pl.Expr:

@@ -16,17 +16,18 @@ def rounds(bins: pl.LazyFrame, health: pl.LazyFrame, keys: list[str]) -> pl.Lazy
     """
     answered = pl.col("answered") + pl.col("retransmitted")
     mixed = ~pl.col("state").is_in(SILENT) & pl.max_horizontal(answered, "slow", *FAILED).lt(pl.col("checks"))
-    each = health.select(*keys, "time", "marks", _by="checker").explode("marks").unnest("marks").drop_nulls("n")
-    own = each.group_by(keys).agg(checkers=pl.col("_by").n_unique(), own=~pl.col("shared").any())
+    met = health.filter(pl.col("checks") > 0).select(*keys, "shared", _by="checker")
+    own = met.group_by(keys).agg(checkers=pl.col("_by").n_unique(), own=~pl.col("shared").any())
     bins = bins.join(own, on=keys, how="left").with_columns(_cut=(mixed & pl.col("own")).fill_null(value=False))
     whole = bins.remove("_cut").with_columns(weight=pl.lit(LASTING, pl.Int64))
-    cut = _cut(each, bins.filter("_cut").select(*keys, "time", "lossy", "checkers"), keys)
+    cut = _cut(health, bins.filter("_cut").select(*keys, "time", "lossy", "checkers"), keys)
     return pl.concat([whole.select(cut.collect_schema().names()), cut])
 
 
-def _cut(each: pl.LazyFrame, where: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
+def _cut(health: pl.LazyFrame, where: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     """Return the rounds of the bins."""
-    rows = each.join(where, on=[*keys, "time"]).sort(*keys, "time", "at")
+    each = health.select(*keys, "time", "marks").join(where, on=[*keys, "time"]).explode("marks").unnest("marks")
+    rows = each.drop_nulls("n").sort(*keys, "time", "at")
     number = (pl.col("n").cum_sum().over(*keys, "time") - 1) // pl.col("checkers")
     n, outcome = pl.col("n"), pl.col("outcome")
     found = rows.group_by(*keys, "time", _round=number).agg(

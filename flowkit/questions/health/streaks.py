@@ -15,10 +15,9 @@ LATEST = [name for name in TIMES if name.startswith(("last", "closed"))]
 MARK = pl.Struct(
     {
         **dict.fromkeys(("at", "since", "end"), TIME),
-        "outcome": pl.String(),
+        "outcome": pl.Enum(OUTCOMES),
         "n": pl.Int64(),
         "failed": pl.Boolean(),
-        "shared": pl.Boolean(),
     }
 )
 """A check, or `n` of one time and outcome, `at` the moment it was made as near as the records tell."""
@@ -31,6 +30,7 @@ COUNTED = {
     **dict.fromkeys(OUTCOMES, pl.Int64()),
     **dict.fromkeys(TIMES, TIME),
     "borrowed": pl.Int64(),
+    "shared": pl.Boolean(),
     "failed_in_a_row": pl.Int64(),
     "seen_by": pl.UInt64(),
     "marks": pl.List(MARK),
@@ -60,9 +60,10 @@ def counted(checks: pl.DataFrame, groups: Sequence[TargetGroup] = ()) -> pl.Data
         opened=start.min(),
         closed=pl.col("end").max(),
         borrowed=n.filter(~pl.col("sure")).sum(),
+        shared=pl.col("shared").any(),
         failed_in_a_row=pl.col("failures").last(),
         seen_by=pl.col("seen_by").first(),
-        marks=pl.struct(field.name for field in MARK.fields),
+        marks=pl.struct("at", "since", "end", pl.col("outcome").cast(MARK.fields[3].dtype), "n", "failed"),
         lb_state=pl.col("lb_state").last(),
         unhealthy_at=pl.col("at").filter(pl.col("turned") == "unhealthy").first(),
         healthy_at=pl.col("at").filter(pl.col("turned") == "healthy").first(),
@@ -108,6 +109,8 @@ def _turned(rows: pl.DataFrame) -> pl.DataFrame:
 
     An answer that came whole, only late, is a failure for a load balancer where it came later than it waits.
     """
+    if rows["bad"].is_null().all():
+        return rows.with_columns(lb_state=pl.lit(None, pl.String()), turned=pl.lit(None, pl.String()))
     in_time = (pl.col("took") < pl.col("waits")).fill_null(value=False)
     rows = _streaks(rows, pl.col("failed") & ~in_time)
     bad, good = pl.col("failures") >= pl.col("bad"), pl.col("successes") >= pl.col("good")
