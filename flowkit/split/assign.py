@@ -17,6 +17,8 @@ FILLED = 0.85
 STEADY = 0.2
 # SYNs in as many packets as a fifth of all that nothing answers are a whole train; what is shorter may be cut.
 TRAIN = 0.2
+# Packets of a connection that failed or carried no data: four SYNs, or an open and a close with each of them sent twice.
+FEW = 8
 SEEN = ["unit", "slot"]
 SIZE = ["unit", "x", "packets"]
 RANGE = ["unit", "lo", "hi", "least", "most", "folds"]
@@ -31,7 +33,7 @@ def shapes(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
     main = within(shown.select(RANGE), sent)
     near = sent.join(shown.select("unit", "lo", "hi", "heavy", "held"), on="unit").filter(_broken_form())
     # Where service sends more of such sizes than there are checks, nothing tells a check gone wrong from it.
-    form = pl.when(pl.col("x") <= 12 * pl.col("packets")).then(0).otherwise((pl.col("x") - pl.col("lo")).sign())
+    form = pl.when(_bare()).then(0).otherwise((pl.col("x") - pl.col("lo")).sign())
     drowned = pl.col("n").sum().over("unit", "lo", "hi", form) > pl.col("held")
     near = near.filter((form == 0) | ~drowned)
     return pl.concat([part.select(*SHAPE) for part in (main, near, kin(shown, sent))]).unique()
@@ -208,12 +210,18 @@ def _fills(rows: pl.DataFrame) -> pl.DataFrame:
 def _broken_form() -> pl.Expr:
     """Whether a record can be a check gone wrong: nothing but SYNs, cut in two, or with segments sent again."""
     data = pl.col("hi") - 8
-    bare = pl.col("x") <= 12 * pl.col("packets")
+    bare = _bare()
     cut = (pl.col("x") < pl.col("lo")) & (pl.col("bytes") < pl.col("heavy"))
     # A full TLS handshake and one that resumes differ by some forty bytes of a few hundred.
     near = pl.max_horizontal(36, 0.08 * pl.col("hi"))
     again = (pl.col("x") - pl.col("hi")).is_between(1, near) | (pl.col("x") - pl.col("hi") - data).is_between(-12, 36)
     return (bare | cut | again) & (pl.col("packets") <= 24)
+
+
+def _bare() -> pl.Expr:
+    """Whether a record carries no data: SYNs and what only acknowledges; of more packets than a few, SYNs alone."""
+    syns = pl.col("x") == options(pl.col("h")) * pl.col("packets")
+    return syns | (pl.col("x") <= 12 * pl.min_horizontal("packets", pl.lit(FEW)))
 
 
 def connections(checks: pl.DataFrame) -> pl.DataFrame:
