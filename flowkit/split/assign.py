@@ -17,7 +17,7 @@ FILLED = 0.85
 STEADY = 0.2
 # SYNs in as many packets as a fifth of all that nothing answers are a whole train; what is shorter may be cut.
 TRAIN = 0.2
-# Packets of a connection that failed or carried no data: four SYNs, or an open and a close with each of them sent twice.
+# Packets of a connection that failed or carried no data: four SYNs, or an open and a close, each of them sent twice.
 FEW = 8
 SEEN = ["unit", "slot"]
 SIZE = ["unit", "x", "packets"]
