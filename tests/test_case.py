@@ -449,6 +449,16 @@ def test_a_copy_is_found_across_objects_of_another_order_and_across_loads(writte
     assert (again.facts["copies"], again.facts["flows"]) == (2, 1)
 
 
+def test_what_a_format_of_fewer_fields_tells_again_is_a_copy(written: Writer, cache_folder: Path) -> None:
+    """Two flow logs of one interface, of version 2 and with more: the one that says more is kept."""
+    written("a.log", HEADER, FLOW, FLOW.replace("40000", "40001"))
+    folder = written("b.log", f"{HEADER} tcp-flags", f"{FLOW.replace('2', '3', 1)} 2").parent
+    assert fk.load(folder, cache=cache_folder).facts["copies"] == 1
+    case = fk.load(folder, cache=cache_folder, duplicates="drop")
+    assert case.facts["copies"] == 1
+    assert sorted(case.flows.select("srcport", "tcp_flags").collect().rows()) == [(40000, 2), (40001, None)]
+
+
 def test_a_format_that_cannot_tell_copies_loses_nothing_and_says_so(written: Writer, cache_folder: Path) -> None:
     path = written("a.log", "srcaddr bytes log-status", "10.0.0.1 5 OK", "10.0.0.1 5 OK")
     case = fk.load(path, cache=cache_folder, duplicates="drop")

@@ -22,13 +22,16 @@ from flowkit.case.coverage import named
 from flowkit.case.stretches import EDGE, Stretch, sample, stretches
 from flowkit.errors import CacheError
 from flowkit.knowledge import Knowledge
-from flowkit.schema import field_of
+from flowkit.schema import DEFAULT, field_of
 from flowkit.split import Split
 from flowkit.split.reduce import Reduced
 from flowkit.windows import counted
 
 KEY = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end")
 """What tells two records apart: a format without one of these has equal rows that are different flows."""
+
+
+_DEFAULT = {name.replace("-", "_") for name in DEFAULT}
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def _make(
     copies = sum(_copies(records.filter(s.holds())) for s in found) if tells else None
     names: list[str] = []
     if drop and copies:
-        names = _written(place, "records", found, lambda s: records.filter(s.holds()).unique(maintain_order=True))
+        names = _written(place, "records", found, lambda s: _once_each(records.filter(s.holds())))
     held = pl.scan_parquet([place / name for name in names], glob=False) if names else records
     spans = _written(place, "spans", found, lambda s: counted(named(held.filter(s.holds()))))
     flows = (held if names else around).filter(pl.col("log_status") == "OK")
@@ -148,9 +151,39 @@ def _written(place: Path, stem: str, found: Sequence[Stretch], frame: Callable[[
 
 
 def _copies(records: pl.LazyFrame) -> int:
-    """Return how many records are second copies: every field is that of another, by 64-bit hash."""
+    """Return how many records are second copies: every field that it has is that of another, by 64-bit hash."""
     row = pl.struct(pl.all()).hash()
-    return int(records.select(pl.len() - row.n_unique()).collect(engine="streaming").item())
+    again = int(records.select(pl.len() - row.n_unique()).collect(engine="streaming").item())
+    if set(records.collect_schema().names()) <= _DEFAULT:
+        return again
+    poor = _poor(records)
+    if not records.select((poor.any() & ~poor.all()).fill_null(value=False)).collect(engine="streaming").item():
+        return again
+    fewer = records.filter(poor).select(_key=_key(records)).unique()
+    return again + int(fewer.join(_richer(records), on="_key", how="semi").select(pl.len()).collect().item())
+
+
+def _once_each(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the records without second copies, in their order."""
+    frame = records.unique(maintain_order=True).with_columns(_key=_key(records))
+    richer = _richer(records).with_columns(_richer=pl.lit(value=True))
+    frame = frame.join(richer, on="_key", how="left", maintain_order="left")
+    return frame.filter(~(_poor(records) & pl.col("_richer").is_not_null())).drop("_key", "_richer")
+
+
+def _poor(records: pl.LazyFrame) -> pl.Expr:
+    """Whether a flow has no more than the default fields, where others have: a format with more may tell it again."""
+    more = [pl.col(name).is_null() for name in records.collect_schema().names() if name not in _DEFAULT]
+    return pl.all_horizontal(pl.col("log_status") == "OK", pl.lit(bool(more)), *more)
+
+
+def _richer(records: pl.LazyFrame) -> pl.LazyFrame:
+    return records.filter(~_poor(records)).select(_key=_key(records)).unique()
+
+
+def _key(records: pl.LazyFrame) -> pl.Expr:
+    """Return the number of what the default fields say of a flow; the version is the format's."""
+    return pl.struct(name for name in records.collect_schema().names() if name in _DEFAULT - {"version"}).hash()
 
 
 def _sample(flows: pl.LazyFrame, found: list[Stretch]) -> pl.Expr:
