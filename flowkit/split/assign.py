@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.split.beat import options, within
-from flowkit.split.decide import DOUBT
+from flowkit.split.decide import CHECK, DOUBT
 from flowkit.split.folds import kin, returning
 from flowkit.split.fronts import own
 from flowkit.split.keys import name, number
@@ -21,7 +21,7 @@ TRAIN = 0.2
 FEW = 8
 SEEN = ["unit", "slot"]
 SIZE = ["unit", "x", "packets"]
-RANGE = ["unit", "lo", "hi", "least", "most", "folds"]
+RANGE = ["unit", "lo", "hi", "least", "most", "folds", "trains"]
 
 
 def shapes(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
@@ -48,7 +48,10 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     """Return the labelled sizes: unit, packets, bytes, bin, ports, the unit's ends, and the chance of a check."""
     # In one order, so that the same records give the same label every time.
     found = _everywhere(found, reduced).sort("unit", "lo", "hi", "least", "most", "folds", "values")
-    accepted = found.filter(pl.col("chance") >= DOUBT)
+    # What may fail in the place of sure checks is looked for where one of them is missing, and is theirs there.
+    sure = ((pl.col("chance") >= CHECK) & ~pl.col("dead")).any().over("unit")
+    vague = pl.col("dead") & (pl.col("chance") < CHECK) & sure & pl.col("decided").is_null()
+    accepted = found.filter(pl.col("chance") >= DOUBT, ~vague)
     units = reduced.units.drop("n").join(_units(accepted), on="unit").join(reduced.windows, on="interface_id")
     facts = units.select(
         "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed", "grain"
@@ -142,14 +145,14 @@ def _covered() -> pl.Expr:
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     ranges = accepted.select(*RANGE, "chance", whole=pl.col("decided").is_not_null() | pl.col("mixed"))
-    hit = within(ranges, rows.select(*SIZE).unique())
+    hit = within(ranges, rows.select(*SIZE, "h").unique())
     return hit.group_by(*SIZE).agg(pl.col("chance", "times").max(), pl.col("whole").any())
 
 
 def _undenied(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Return the rows without those whose size a person said is service: no other clock may claim them."""
     denied = found.filter(pl.col("decided") == "service").select(RANGE)
-    return rows.join(within(denied, rows.select(*SIZE).unique()), on=SIZE, how="anti")
+    return rows.join(within(denied, rows.select(*SIZE, "h").unique()), on=SIZE, how="anti")
 
 
 def _ticks(rows: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,11 @@ from flowkit.split.reduce import LARGEST_PACKETS
 # What a segment weighs without its data: IPv4 20 + TCP 20, plus 12 for TCP timestamps, which Linux sends by default;
 # IPv6 has 20 more. An acknowledgement that rides along or not moves a record by exactly this, and `x` not at all.
 HEADERS_V4, HEADERS_V6 = (52, 40), (72, 60)
-# The reading without timestamps must explain the sizes this much better: many sizes fit both by accident.
-BETTER = 1.08
+# The reading without timestamps must explain the sizes this much better: many sizes fit both by accident. Where each
+# size has one number of packets both explain as much, and SYNs alone tell: 52 bytes each, and next to none of 60.
+BETTER, AS_WELL, PLAIN = 1.08, 0.99, 4
+# A SYN that nobody answers is sent three times more, or less often, until the check is given up.
+MOST_SYNS = 4
 # A TLS signature varies by two bytes and a late option by twelve; two of both make 24.
 WIDEST = 24
 # At most this many sizes of a pair are tried: a checker's sizes are among the commonest or it does not matter.
@@ -47,10 +50,19 @@ def cleaned(sizes: pl.DataFrame) -> pl.DataFrame:
         share = (pl.col("n") / pl.col("n").sum()) ** 2 * pl.when(light).then(0).otherwise(1)
         readings.append(x.group_by("unit", "h").agg(share.sum().alias("clean")))
     with_ts, without = readings
-    best = with_ts.join(without, on="unit", suffix="_plain").select(
-        "unit", h=pl.when(pl.col("clean_plain") > BETTER * pl.col("clean")).then("h_plain").otherwise("h")
-    )
+    both = with_ts.join(without, on="unit", suffix="_plain").join(_syns(sizes), on="unit")
+    plain = pl.col("clean_plain") / pl.col("clean")
+    plain = (plain > BETTER) | (pl.col("plain_syns") & (plain >= AS_WELL))
+    best = both.select("unit", h=pl.when(plain).then("h_plain").otherwise("h"))
     return sizes.join(best, on="unit").with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
+
+
+def _syns(sizes: pl.DataFrame) -> pl.DataFrame:
+    """Return by unit whether SYNs that are alone, as a target that fails has them, come without timestamps."""
+    each = pl.col("bytes") / pl.col("packets") - pl.when("v6").then(20).otherwise(0)
+    few = pl.col("packets") <= MOST_SYNS
+    plain, other = (pl.col("n").filter(few, each == size).sum() for size in (52, 60))
+    return sizes.group_by("unit").agg(plain_syns=(plain >= FEWEST_OF_A_SIZE) & (plain > PLAIN * other))
 
 
 def options(h: pl.Expr) -> pl.Expr:
@@ -58,8 +70,22 @@ def options(h: pl.Expr) -> pl.Expr:
     return pl.when(h.is_in([HEADERS_V4[0], HEADERS_V6[0]])).then(8).otherwise(12)
 
 
+def trains() -> pl.Expr:
+    """Whether a size is that of SYNs alone, sent again as nobody answers: of no data, and of no one range with any."""
+    return (pl.col("x") == options(pl.col("h")) * pl.col("packets")) & pl.col("packets").is_between(2, MOST_SYNS)
+
+
 def candidates(hist: pl.DataFrame) -> pl.DataFrame:
-    """Return every range worth testing: unit, lo, hi (of x), least, most (packets), folds, values (sizes it joins)."""
+    """Return every range worth testing: unit, lo, hi (of x), least, most (packets), folds, values (sizes it joins).
+
+    `trains` are those of SYNs that nobody answers.
+    """
+    live, silent = _ranges(hist.filter(~trains())), _ranges(hist.filter(trains()))
+    one = (pl.col("folds") == 1) & (pl.col("most") == LARGEST_PACKETS)
+    return pl.concat([live.with_columns(trains=pl.lit(value=False)), silent.filter(one).with_columns(trains=True)])
+
+
+def _ranges(hist: pl.DataFrame) -> pl.DataFrame:
     sizes = _heavy(hist, ["x"])
     both = sizes.join(sizes, on="unit", suffix="_hi")
     both = both.filter((pl.col("x_hi") - pl.col("x")).is_between(0, WIDEST))
@@ -104,9 +130,11 @@ def _heavy(hist: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 def within(ranges: pl.DataFrame, hist: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the histogram that lie in each range, with `times`: how many checks a record holds.
 
-    Where a source port comes back within a window, its connections are one record: sizes and packets add up.
+    Needs unit, x, packets and h. SYNs that nobody answers lie in ranges of their own (`trains`). Where a source port
+    comes back within a window, its connections are one record: sizes and packets add up.
     """
-    shapes = hist.select("unit", "x", "packets").unique().join(ranges, on="unit")
+    shapes = hist.select("unit", "x", "packets", "h").unique().join(ranges, on="unit")
+    shapes = shapes.filter(trains() == pl.col("trains")).drop("h")
     middle = (pl.col("lo") + pl.col("hi")) / 2
     times = pl.when(middle >= SMALLEST_FOLD).then((pl.col("x") / middle).round()).otherwise(1).clip(1, pl.col("folds"))
     shapes = shapes.with_columns(times=times.cast(pl.Int64))

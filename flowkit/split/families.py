@@ -10,23 +10,36 @@ from typing import Any
 import polars as pl
 
 from flowkit.knowledge import Knowledge
-from flowkit.split.beat import BARE_FOLDS, BARE_PACKETS, WIDEST, candidates, cleaned, evenness, options, within
+from flowkit.split.beat import (
+    BARE_FOLDS,
+    BARE_PACKETS,
+    FEWEST_OF_A_SIZE,
+    MOST_SYNS,
+    WIDEST,
+    candidates,
+    cleaned,
+    evenness,
+    options,
+    within,
+)
 from flowkit.split.decide import CHECK, DOUBT
 from flowkit.split.fronts import LIKE, held_against, passed_on
 from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
-from flowkit.split.score import scored
+from flowkit.split.score import UNEVEN, scored
 from flowkit.split.sources import company, others
 from flowkit.split.told import agreed, fields_of
 from flowkit.split.unions import unions
 
-RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values"]
+RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values", "trains"]
 
 
 # Windows that are looked at together, by their width (s), up to ten minutes: two of the slowest checks (300 s).
 COARSER = pl.DataFrame({"width": [30, 30, 30, 60, 60], "grain": [2, 4, 20, 2, 10]})
 # What comes this seldom in a window is counted in several together, so that a few ticks make a count.
 SLOW, A_FEW = 0.6, (1.5, 6)
+# Ticks in a window, and windows, that make a count of its own.
+A_COUNT = 2
 # Where ports come back, records of several checks are taken with those of one when they are a tenth more, as even or
 # nearly: within twice the factor that joining them costs.
 MORE, SEVERAL = 1.1, 1.5
@@ -42,6 +55,13 @@ class Tried:
     sized: pl.DataFrame  # unit, packets, bytes, n, h, x
     ranges: pl.DataFrame  # range, unit, lo, hi, least, most, folds, values
     members: pl.DataFrame  # range, unit, packets, bytes, times, n
+    failing: pl.DataFrame  # as members: of ranges that are tried with the checks that fail, these
+
+    def beating(self) -> pl.DataFrame:
+        """Return the sizes whose connections are ticks of each range."""
+        parts = (self.members, False), (self.failing, True)
+        both = [part.drop("n").with_columns(failed=pl.lit(value=failed)) for part, failed in parts]
+        return pl.concat(both, how="vertical_relaxed")
 
 
 def tried(reduced: Reduced) -> Tried:
@@ -52,7 +72,41 @@ def tried(reduced: Reduced) -> Tried:
     sized = cleaned(facts.select("unit", "v6").join(again, on="unit", how="semi").join(reduced.sizes, on="unit"))
     ranges = candidates(sized).with_row_index("range")
     members = within(ranges, sized).select("range", *SHAPE, "x", "times", "n")
-    return Tried(facts.join(sized.select("unit", "h").unique("unit"), on="unit"), sized, ranges, members)
+    return _with_failing(
+        Tried(facts.join(sized.select("unit", "h").unique("unit"), on="unit"), sized, ranges, members, members.clear())
+    )
+
+
+def _with_failing(what: Tried) -> Tried:
+    """Return what is to be tested with each range once more, with the SYNs that nothing but a reset answers.
+
+    The checks of a target that fails and comes back, again and again, are as even as ever when those that fail are
+    counted with those that are answered, and only then.
+    """
+    syn = options(pl.col("h")) * pl.col("packets")
+    alone = what.sized.filter(pl.col("x") == syn, pl.col("packets") <= MOST_SYNS)
+    alone = alone.filter(pl.col("n").sum().over("unit") >= FEWEST_OF_A_SIZE)
+    plain = (pl.col("folds") == 1) & (pl.col("most") == LARGEST_PACKETS) & ~pl.col("trains")
+    both = what.ranges.filter(plain).join(alone.select("unit").unique(), on="unit", how="semi")
+    first = what.ranges.height
+    new = both.with_columns(
+        pl.col("values") + 1, range=pl.int_range(first, first + pl.len()).cast(pl.UInt32), base="range"
+    )
+    members = what.members.join(new.select("range", base="base"), left_on="range", right_on="base", suffix="_new")
+    members = members.drop("range").rename({"range_new": "range"}).select(what.members.columns)
+    inside = pl.col("x").is_between("lo", "hi")
+    failing = new.join(alone, on="unit").filter(~inside).with_columns(times=pl.lit(1, pl.Int64))
+    new = new.join(failing.select("range").unique(), on="range", how="semi")
+    members = members.join(new.select("range"), on="range", how="semi")
+    return replace(
+        what,
+        ranges=pl.concat([
+            what.ranges.with_columns(failing=pl.lit(value=False)),
+            new.with_columns(failing=pl.lit(value=True)).select(*what.ranges.columns, "failing"),
+        ]),
+        members=pl.concat([what.members, members]),
+        failing=failing.select(what.members.columns).cast(what.members.schema),
+    )  # fmt: skip
 
 
 def families(
@@ -63,12 +117,12 @@ def families(
     A set of sizes that share a clock is one row, its range from the least to the largest, and has a `union`.
     """
     facts = what.facts.join(reduced.windows, on="interface_id")
-    hits = beats.join(what.members.drop("n"), on=SHAPE)
+    hits = beats.join(what.beating(), on=SHAPE)
     counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "width", "whole"), on="unit"))
     found = found.join(what.ranges, on="range").join(facts, on="unit")
     found = found.with_columns(pl.col("width") * pl.col("grain"))
     found = _chosen(_freshness(_purity(found, what), hits))
-    found = _fresh_by_size(_shape(found, what))
+    found = _fresh_by_size(_shape(_calm(found, hits), what))
     found = _one_clock(_company(found), counts)
     sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
     beside = others(found, sent)
@@ -89,7 +143,7 @@ def judged(found: pl.DataFrame, fronts: pl.DataFrame) -> pl.DataFrame:
 
 def united(what: Tried, beats: pl.DataFrame) -> Tried:
     """Return what is to be tested with the sets of sizes that share a clock, each as a range of its own."""
-    single = pl.col("lo") == pl.col("hi"), pl.col("folds") == 1, pl.col("most") == LARGEST_PACKETS
+    single = pl.col("lo") == pl.col("hi"), pl.col("folds") == 1, pl.col("most") == LARGEST_PACKETS, ~pl.col("failing")
     # Without data all checks are alike; SYNs that nothing answers are looked for where ticks are missing.
     places = what.ranges.filter(*single, pl.col("lo") > WIDEST).join(what.facts.select("unit", "sp", "h"), on="unit")
     members = what.members.join(places.select("range"), on="range", how="semi").drop("n")
@@ -102,7 +156,9 @@ def united(what: Tried, beats: pl.DataFrame) -> Tried:
     ends = sets.group_by("union").agg(lo=pl.col("x").min(), hi=pl.col("x").max(), values=pl.len())
     first = int(what.ranges["range"].max()) + 1  # type: ignore[arg-type]
     new = parts.select("unit", "union").unique(maintain_order=True).join(ends, on="union")
-    new = new.with_columns(range=pl.int_range(pl.len()) + first, least=0, most=LARGEST_PACKETS, folds=1)
+    new = new.with_columns(
+        range=pl.int_range(pl.len()) + first, least=0, most=LARGEST_PACKETS, folds=1, failing=False, trains=False
+    )
     ranges = pl.concat([what.ranges, new], how="diagonal_relaxed")
     members = parts.join(new.select("unit", "union", "range"), on=["unit", "union"], suffix="_new")
     members = members.select(pl.col("range_new").alias("range"), *SHAPE, "x", "times", "n")
@@ -145,6 +201,31 @@ def _best_grain(hits: pl.DataFrame, ranges: pl.DataFrame) -> tuple[pl.DataFrame,
     tests = tests.with_columns(pl.col("logp") + pl.len().over("range").cast(pl.Float64).log10())
     best = tests.sort(pl.col("logp").round(6), "grain", "range").unique("range", keep="first", maintain_order=True)
     return counts, best
+
+
+def _calm(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
+    """Return the families with `calm`, their rate in windows in which the target answers, where there are such.
+
+    In the others some of the checks failed, or clients are refused beside them.
+    """
+    each = hits.join(found.select("range", "grain"), on="range").with_columns(pl.col("bin") // pl.col("grain"))
+    ticks = pl.col("n").cast(pl.Int64) * pl.col("times")
+    slots = each.group_by("range", "grain", "bin").agg(
+        came=ticks.filter(~pl.col("failed")).sum(), failed=ticks.filter("failed").sum()
+    )
+    inner = pl.col("bin").is_between(pl.col("bin").min().over("range"), pl.col("bin").max().over("range"), "none")
+    calm = slots.filter((pl.col("grain") == 1) | inner, pl.col("failed") == 0)
+    usual = pl.col("came").median().over("range")
+    calm = (
+        calm.filter(usual >= A_COUNT, pl.col("came") >= usual / 2)
+        .group_by("range")
+        .agg(pl.col("came").mean(), pl.len())
+    )
+    known = found.join(calm.filter(pl.col("len") >= A_COUNT), on="range", how="left")
+    calm_rate = pl.coalesce("came", "rate")
+    return known.with_columns(calm=calm_rate, rate=pl.when("failing").then(calm_rate).otherwise("rate")).drop(
+        "came", "len"
+    )
 
 
 def _vantage(reduced: Reduced) -> pl.DataFrame:
@@ -193,14 +274,14 @@ def _dead() -> pl.Expr:
 def _paced(found: pl.DataFrame) -> pl.DataFrame:
     """Add `chance`, `own` (the rate less what clients sent), and `interval_s`, from check to check of one target."""
     # Where clients send the same size, some of the ticks are theirs; but not where the clock is clean.
-    own = pl.when(pl.col("F") < CLEAN).then(1.0).otherwise(1 - pl.col("told").clip(0, 0.9))
-    found = found.with_columns(own=pl.col("rate") * own)
+    mine = pl.when(pl.col("F") < CLEAN).then(1.0).otherwise(1 - pl.col("told").clip(0, 0.9))
+    found = found.with_columns(own=pl.col("rate") * mine)
     chance = 1 / (1 + (-pl.col("score")).exp())
     # Checks among clients' connections of the same size: one is as likely a check as there are checks among them.
     share = pl.max_horizontal(chance, pl.col("spare").clip(DOUBT, chance.clip(CHECK)))
     mixed = pl.col("mixed") & (pl.col("given") | ~pl.col("known"))
     return found.with_columns(
-        chance=pl.when(mixed).then(share).otherwise(chance), interval_s=pl.col("width") / pl.col("own")
+        chance=pl.when(mixed).then(share).otherwise(chance), interval_s=pl.col("width") / (pl.col("calm") * mine)
     )
 
 
@@ -253,7 +334,11 @@ def _chosen(found: pl.DataFrame) -> pl.DataFrame:
     single = pl.col("n").filter(pl.col("folds") == 1).max().over("unit", "lo", "hi").fill_null(0)
     more = (pl.col("folds") > 1) & pl.col("back") & (pl.col("n") >= MORE * single)
     tried = pl.col("tried") - pl.when(more).then(SEVERAL).otherwise(0.0)
-    found = found.with_columns(order=pl.when(tried < -1).then(tried).otherwise(-pl.col("pure")))
+    # Clients are refused beside the checks for as long as the load balancer sends them there: what is not as even for
+    # that may still go with what is, at the port's other targets.
+    flaps = pl.col("failing") & (pl.col("F") < UNEVEN)
+    rest = -pl.col("pure") - flaps.cast(pl.Float64)
+    found = found.with_columns(order=pl.when(tried < -1).then(tried).otherwise(rest))
     kept: list[dict[str, Any]] = []
     # Sums in another order differ in their last digits: such a difference decides nothing.
     best = found.with_columns(pl.col("order").round(6)).sort("order", *RANGE)
@@ -267,6 +352,8 @@ def _chosen(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _overlap(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    if a["trains"] != b["trains"]:
+        return False
     if a["union"] is not None and b["union"] is not None:
         return False  # No size is in two sets, though they may lie between each other.
     sizes = a["hi"] >= b["lo"] and a["lo"] <= b["hi"]

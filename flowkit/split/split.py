@@ -87,7 +87,7 @@ def fit(
 def _learnt(flows: pl.LazyFrame, known: Knowledge) -> tuple[Reduced, pl.DataFrame]:
     reduced = reduce_flows(flows, known)
     what = tried(reduced)
-    beats = follow(flows, reduced, what.members)
+    beats = follow(flows, reduced, what.beating())
     what = united(what, beats)
     fronts = served(flows, reduced, what.facts.join(what.ranges, on="unit", how="semi")["cl"])
     found = families(reduced, what, beats, fronts, known)

@@ -171,7 +171,7 @@ def _joined(parts: pl.DataFrame) -> pl.DataFrame:
     after = parts.select(*keys, *amounts, "end").with_columns(pl.col("_bin") - 1)
     before = parts.select(*keys, *amounts).with_columns(pl.col("_bin") + 1)
     parts = parts.join(after, on=keys, how="left", suffix="_after").join(before, on=keys, how="left", suffix="_before")
-    tail = _one("_before") & (pl.col("fp") < pl.col("usual"))
+    tail = _one("_before") & ((pl.col("fp") < pl.col("usual")) | (syns_only() & (pl.col("bp") == 0)))
     head = _one("_after").fill_null(value=False)
     # An answer may also be recorded in the window before: a balancer's interface is logged by several capturers.
     early = ((pl.col("fp_before") == 0) & (pl.col("bp") == 0)).fill_null(value=False)
