@@ -348,6 +348,21 @@ def test_a_failing_check_that_a_windows_edge_cuts_is_one_check_and_has_one_kind_
     assert failing["kind"].unique().to_list() == ["health-check"]
 
 
+def test_a_target_that_fails_and_comes_back_again_and_again_is_checked_all_the_while() -> None:
+    """Three minutes up, three down: what is answered is not even, and neither is what is refused."""
+    up = world(minutes=24, window=60, there=lambda to, at: to != TARGETS[0] or at // 180 % 2 == 0)
+    down = [
+        record
+        for i, node in enumerate(NODES)
+        for tick in range(144)
+        if tick * 10 // 180 % 2
+        for record in hop(tick * 10 + 2.1 * i, (node, TARGETS[0], 80), (1, 60, 1, 40), check=True, window=60)
+    ]
+    found, false = judged(up + down)
+    assert found >= 0.97
+    assert false <= 0.002 * len(up)
+
+
 def cut(record: Record) -> list[Record]:
     """A record of three SYNs as two: one before the window's edge, two behind it."""
     later = {end: record[end] + timedelta(seconds=60) for end in ("start", "end")}

@@ -11,6 +11,7 @@ import polars as pl
 from flowkit.knowledge import Groups, Knowledge, knowledge
 from flowkit.split import decide
 from flowkit.split.assign import assign, connections, shapes
+from flowkit.split.beat import MOST_SYNS
 from flowkit.split.clusters import SCHEMA, clusters, named, verdict
 from flowkit.split.families import families, judged, spread, tried, united
 from flowkit.split.folds import folded
@@ -235,11 +236,13 @@ class Split:
             _connection=number("_interface", "_cl", "_sv", "sp", "clport", "bin"),
         )
         roles = roles.join(sizes.lazy(), on="_size", how="left").join(whole.lazy(), on="_connection", how="left")
-        # The rest of a check that a window's edge cut off goes the same way and carries no data.
+        # The rest of a check that a window's edge cut off goes the same way and carries no data, or is its SYN again.
+        syns = pl.col("bytes") == (pl.col("_segment") + 8) * pl.col("packets")
         carried = (
             pl.col("_ported")
             | (pl.col("reply") != pl.col("_way"))
             | (pl.col("bytes") <= pl.col("_segment") * pl.col("packets"))
+            | (syns & (pl.col("packets") <= MOST_SYNS))
         )
         chance = pl.max_horizontal(
             pl.col("_sized").fill_null(0.0), pl.when(carried).then("_whole").otherwise(0.0).fill_null(0.0)
