@@ -201,7 +201,7 @@ def test_another_ending_is_an_error(tmp_path: Path) -> None:
 
 def test_a_timeline_says_how_much_and_when_most_on_the_clock_that_was_asked_for() -> None:
     figure = charts.timeline(timeline_table("service", "health-check"), tz="Asia/Tokyo")
-    assert figure.title == "8 kB in 2 min; at most 6 kB in a minute, at 09:01"
+    assert figure.title == "8 kB from 09:00 to 09:02; at most 6 kB in a minute, at 09:01"
     assert figure.alt == (
         "Bars of bytes in each 1 min, 09:00 to 09:02, Asia/Tokyo (UTC+9); 8 kB in all, by kind: "
         "service 4 kB (50 %), health-check 4 kB (50 %); at most 6 kB in a minute, at 09:01. "
@@ -448,6 +448,19 @@ def test_service_that_failed_is_marked_and_counted() -> None:
 def test_target_health_without_a_failure_says_so() -> None:
     figure = charts.target_health(health_table().filter(pl.col("refused") + pl.col("unreachable") == 0))
     assert figure.title == "1 target answered 12 health checks"
+
+
+def test_a_scan_of_many_addresses_at_one_port_is_one_bar_too() -> None:
+    times = {"first_seen": at(0), "last_seen": at(5)}
+    sweep = pl.DataFrame(
+        {"srcaddr": "198.51.100.7", "dstaddr": [*(f"10.0.0.{n}" for n in range(1, 10)), "other"], "dstport": "22",
+         "reason": "not allowed in", "flows": [3] * 9 + [270], "packets": 1, "bytes": 44, **times, "sources": 1,
+         "groups": [1] * 9 + [90]}
+    )  # fmt: skip
+    figure = charts.rejected(sweep)
+    assert figure.title == "Rejected: 297 flows, most from 198.51.100.7 (99 addresses)"
+    (label,) = [row["label"] for row in values(figure) if "who" in row]
+    assert label == "198.51.100.7 · dstport 22 · 99 addresses · 297 flows · 00:00 to 00:05"
 
 
 NAMES = Names([Name("10.0.0.1", "api-1"), Name("198.51.100.7", "scanner"), Name("eni-a", "orders eu-west-1a")])

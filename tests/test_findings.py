@@ -11,7 +11,7 @@ import pytest
 from records import FLOW, NODATA, SKIPDATA, Writer
 
 import flowkit as fk
-from flowkit.questions.stories import lagging, one_sided, verdict
+from flowkit.questions.stories import lagging, one_sided, story, verdict
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +162,35 @@ def test_a_span_that_begins_before_a_clock_change_is_told_on_the_clock_of_its_fl
     case = fk.load(fk.samples("incident"), start="2026-10-01", tz="Europe/Berlin", cache=cache_folder)
     assert case.clock.label == "Europe/Berlin (UTC+1)"
     assert "17:11:53" in str(fk.findings(case))
+
+
+def test_who_knocks_at_many_doors_is_named_and_not_accused(written: Writer, cache_folder: Path) -> None:
+    """Forty ports of one address, and forty addresses at one port; a client comes forty times to one door."""
+    line = "2 123456789010 eni-1 {} {} {} {} 6 1 44 1795449900 1795449930 ACCEPT OK"
+    ports = [line.format("198.51.100.7", "10.0.0.2", 50_000, 1_000 + n) for n in range(40)]
+    sweep = [line.format("198.51.100.8", f"10.0.0.{n}", 50_000, 22) for n in range(1, 41)]
+    client = [line.format("203.0.113.5", "10.0.0.2", 50_000 + n, 443) for n in range(40)]
+    answers = [line.format("10.0.0.2", "203.0.113.5", 443, 50_000 + n) for n in range(40)]
+    path = written("a.log", *ports, *sweep, *client, *answers)
+    said = [s for s in fk.findings(fk.load(path, cache=cache_folder)) if "knocked" in s]
+    end = "(40 flows, none of it rejected): it looks like a scan, and nothing here says that it caused anything."
+    when = "without sending data, 16:05:00 to 16:05:30"
+    assert sorted(said) == [
+        f"198.51.100.7 knocked at 40 ports of 10.0.0.2 {when} {end}",
+        f"198.51.100.8 knocked at port 22 of 40 addresses {when} {end}",
+    ]
+
+
+def test_many_spells_are_told_as_a_pattern(tmp_path: Path) -> None:
+    """Five times refused for half a minute: how often, between when and when, how long; the table has each."""
+    case = fk.load(fk.samples("incident"), cache=tmp_path)
+    steps = [(state, 2 * n + late) for n in range(1, 6) for late, state in enumerate(("refused", "answering"))]
+    rows = [
+        {"state": state, "start": case.start + timedelta(minutes=at), "end": case.start + timedelta(minutes=at + 1)}
+        | {"checks": 12, "failed": 12 * (state == "refused"), "checkers": 2, "failed_in_a_row": 6, "retransmitted": 0}
+        for state, at in [("answering", 0), *steps]
+    ]
+    assert story(rows, case) == (
+        "refused its health checks 5 times between 16:06:51 and 16:15:51, 60 s each (60 checks, all failed), "
+        "and answered in between and since; the table of states has each"
+    )

@@ -23,14 +23,17 @@ def who(row: Mapping[str, Any], keys: list[str]) -> str:
 
     >>> who({"srcaddr": "10.0.0.1", "dstport": "other", "groups": 7}, ["srcaddr", "dstport"])
     '10.0.0.1 · 7 ports'
+    >>> who({"srcaddr": "10.0.0.1", "dstaddr": "other", "groups": 7}, ["srcaddr", "dstaddr"])
+    '10.0.0.1 · 7 addresses'
     >>> who({"srcaddr": "other", "dstport": "22", "groups": 7}, ["srcaddr", "dstport"])
     'dstport 22 · 7 others'
     """
     if row["groups"] == 1:
         return words.pair([row[key] for key in keys], keys)
     known = [key for key in keys if row[key] != "other"]
-    ports = known == [key for key in keys if key != "dstport"]
-    rest = f"{row['groups']:,} {'ports' if ports and known else 'others'}"
+    left = [key for key in keys if row[key] == "other"]
+    what = {"dstport": "ports", "dstaddr": "addresses"}.get(left[0], "others") if known and len(left) == 1 else "others"
+    rest = f"{row['groups']:,} {what}"
     return f"{words.pair([row[key] for key in known], known)} · {rest}" if known else rest
 
 

@@ -35,7 +35,7 @@ def rejected(
 ) -> Figure:
     """Return a bar of flows for each row of what `flowkit.rejected` returns; times are on the clock of `tz`.
 
-    A source that met four ports or more of one address is one bar: a port scan is one thing.
+    A source that met four ports or more of one address, or four addresses at one port, is one bar: a scan is one thing.
 
     Raises `QuestionError` on another table.
     `names` are such as `case.names`: they stand before the addresses that they are known for.
@@ -61,18 +61,26 @@ def rejected(
 
 
 def _gathered(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Return the table with the ports that one source met at one address in one row.
+    """Return the table with the ports that one source met at one address, or the addresses at one port, in one row.
 
     `more` says that there may be more of them among those that the table does not name.
     """
     frame = frame.with_columns(more=pl.lit(value=False))
-    if not {"srcaddr", "dstport"} <= set(keys):
-        return frame
-    same = [*(key for key in keys if key != "dstport"), "reason"]
+    for column in ("dstport", "dstaddr"):
+        if {"srcaddr", column} <= set(keys):
+            frame = _one_thing(frame, keys, column)
+    return frame
+
+
+def _one_thing(frame: pl.DataFrame, keys: list[str], column: str) -> pl.DataFrame:
+    """Return the table with the many values of a column that one source met in one row."""
+    same = [*(key for key in keys if key != column), "reason"]
     scan = (pl.len().over(same) >= _SCAN) & (pl.col("srcaddr") != "other")
+    if column == "dstaddr" and "dstport" in keys:
+        scan &= pl.col("dstport") != "other"
     one = frame.filter(scan).group_by(same, maintain_order=True)
     whole = one.agg(
-        pl.lit("other").alias("dstport"), pl.col("flows", "packets", "bytes", "groups").sum(),
+        pl.lit("other").alias(column), pl.col("flows", "packets", "bytes", "groups").sum(),
         pl.col("first_seen").min(), pl.col("last_seen").max(), pl.col("sources").max(),
     )  # fmt: skip
     rest = frame.filter(~scan)
@@ -135,8 +143,9 @@ def _said(gathered: pl.DataFrame, rows: pl.DataFrame, reasons: Counter[str]) -> 
     if "srcaddr" in gathered.columns and (most := _most(_totals(gathered, "srcaddr"))):
         heading += f", most from {words.name(most)}"
         first = gathered.row(0, named=True)
-        if first["srcaddr"] == most and first.get("dstport") == "other":
-            heading += f" ({words.count(first['groups'], 'port')}{' or more' if first['more'] else ''})"
+        for column, what in (("dstport", "ports"), ("dstaddr", "addresses")):
+            if first["srcaddr"] == most and first.get(column) == "other":
+                heading += f" ({words.count(first['groups'])} {what}{' or more' if first['more'] else ''})"
     why = "; ".join(f"{words.count(reasons[reason])} {reason}" for reason in style.ordered("reason", reasons))
     listed = "; ".join(rows["label"].head(20))
     return heading, f"Bars of rejected flows, {words.count(total, 'flow')} in all ({why}): {listed}."

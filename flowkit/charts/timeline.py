@@ -53,7 +53,7 @@ def timeline(
     >>> from datetime import UTC, datetime
     >>> table = {"time": [datetime(2026, 5, 14, tzinfo=UTC)], "flows": [3], "packets": [9], "bytes": [900]}
     >>> timeline(pl.DataFrame(table), tz="Asia/Tokyo").title
-    '900 B in 1 min; at most 900 B in a minute, at 09:00'
+    '900 B from 09:00 to 09:01; at most 900 B in a minute, at 09:00'
     """
     if measure not in _MEASURES:
         raise QuestionError(f"measure={measure!r} is not known: choose one of {', '.join(map(repr, _MEASURES))}")
@@ -111,17 +111,21 @@ class _Volume:
 
     @property
     def title(self) -> str:
-        total = sum(self.totals.values())
-        return f"{self.amount(total)} in {words.lasting(self.length)}; {self.peak}"
+        return f"{self.amount(sum(self.totals.values()))} from {self.between}; {self.peak}"
+
+    @property
+    def between(self) -> str:
+        """The times that the bins lie between: the first and the last may be cut off by the span."""
+        first: datetime = min(self.placed["time"].to_list())
+        return f"{self.when(first)} to {self.when(first + self.length)}"
 
     @property
     def spoken(self) -> str:
-        totals, first = self.totals, min(self.placed["time"].to_list())
+        totals = self.totals
         total = sum(totals.values())
         parts = [f"{words.name(v)} {self.amount(totals[v])} ({words.percent(totals[v], total)})" for v in self.order]
         split = f", by {words.name(self.by)}: {', '.join(parts)}" if self.by else ""
-        span = f"{self.when(first)} to {self.when(first + self.length)}, {self.at.label}"
-        what = f"bars of {self.measure} in each {words.lasting(self.width)}, {span}"
+        what = f"bars of {self.measure} in each {words.lasting(self.width)}, {self.between}, {self.at.label}"
         return f"{what}; {self.amount(total)} in all{split}; {self.peak}"
 
 

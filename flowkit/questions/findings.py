@@ -14,6 +14,7 @@ from flowkit.case.coverage import silence, width
 from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import lasting, seen_health
 from flowkit.questions.rejected import rejected
+from flowkit.questions.scans import scans
 from flowkit.questions.stories import moment as _time
 from flowkit.questions.stories import targets
 from flowkit.times import clock
@@ -21,6 +22,8 @@ from flowkit.wording import many
 
 _MOST_GAPS = 5
 _FEW = 200_000
+# A SYN is 60 bytes at the most, over IPv6 80; an ACK less.
+_BARE = 80
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,7 +58,7 @@ def findings(case: Case) -> Findings:
         return Findings((none, *_missing(case, None)))
     gaps = case.coverage().collect()
     counts = _counts(case)
-    said = (*_health(case, gaps), *_rejects(case, counts), *_checks(case, counts), *_missing(case, gaps))
+    said = (*_health(case, gaps), *_rejects(case, counts), *scans(case), *_checks(case, counts), *_missing(case, gaps))
     return Findings((_when(case), *said))
 
 
@@ -82,6 +85,8 @@ def _counts(case: Case) -> dict[str, int]:
     """Return how many flows there are of each kind, of all and seen once, with an action, and rejected."""
     kinds = {kind: (pl.col("kind") == kind).sum() for kind in _KINDS}
     kinds |= {f"once {kind}": ((pl.col("kind") == kind) & pl.col("once")).sum() for kind in _KINDS}
+    bare = pl.col("bytes") <= _BARE * pl.col("packets")
+    kinds |= {"uncertain and failed": ((pl.col("kind") == "uncertain") & bare).sum()}
     actions = {"told": pl.col("action").is_not_null().sum(), "rejected": (pl.col("action") == "REJECT").sum()}
     return case.flows.select(**kinds, **actions).collect(engine="streaming").row(0, named=True)
 
@@ -121,13 +126,24 @@ def _checks(case: Case, counts: dict[str, int]) -> Iterator[str]:
     known = [kind for kind in _KINDS if counts[kind]]
     every, once = (sum(counts[f"{which}{kind}"] for kind in known) for which in ("", "once "))
     shares = ", ".join(f"{counts[kind]:,} are {_KINDS[kind]}" for kind in known)
-    yield f"Of {many(every, 'flow')}, {shares}. {case.split.boundary}"
+    yield f"Of {many(every, 'flow')}, {shares}.{_doubt(counts)} {case.split.boundary}"
     if once < every:
         left = ", ".join(f"{counts[f'once {kind}']:,} {_KINDS[kind]}" for kind in known)
         yield (
             "A hop that two interfaces saw is in these flows twice, and counted from one of them in the charts: "
             f"{many(once, 'flow')}, {left}."
         )
+
+
+def _doubt(counts: dict[str, int]) -> str:
+    """Return why flows are uncertain."""
+    unsure, failed = counts["uncertain"], counts["uncertain and failed"]
+    if not unsure:
+        return ""
+    if 2 * failed > unsure:
+        most = "" if failed == unsure else f" ({failed:,} of them)"
+        return f" Uncertain are connections without any data{most}: checks and service look alike when they fail."
+    return " Uncertain are flows that could be either: the notebook health_checks says what speaks for and against."
 
 
 _KINDS = {

@@ -104,14 +104,14 @@ def _target(one: _Told, case: Case, window: timedelta, health: pl.DataFrame) -> 
     if one.steady:
         yield from one.alone
         return
-    yield f"{one.name} {_story(one.rows, case)}."
+    yield f"{one.name} {story(one.rows, case)}."
     yield from lagging(one.name, one.rows, one.each, case, window)
     yield from _lossy(one.name, one.rows, one.each, case)
     yield from verdict(one.name, one.rows, case)
     yield from _felt(one.name, one.target, one.rows, health)
 
 
-def _story(rows: Sequence[Row], case: Case) -> str:
+def story(rows: Sequence[Row], case: Case) -> str:
     """Return the states of one target in the order of time, the leading healthy one left unsaid; many as a pattern."""
     spells = _spells(rows)
     if len(spells) > _MOST_SPELLS:
