@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -34,6 +33,7 @@ from flowkit.formats import Batch, Format
 from flowkit.formats.batch import Types
 from flowkit.schema import columns
 from flowkit.sources import Object
+from flowkit.spill import disk_errors
 
 VERSION = 4
 """Raised when what a part holds changes: older parts are then read anew."""
@@ -254,7 +254,7 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     new = Path(name)
     try:
-        with _disks_own_words(new):
+        with disk_errors(new):
             write(new)
         with new.open("rb") as file:
             os.fsync(file.fileno())
@@ -262,21 +262,6 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)
-
-
-@contextmanager
-def _disks_own_words(path: Path) -> Iterator[None]:
-    """Raise as OSError what polars says of the disk that it writes to."""
-    try:
-        yield
-    except pl.exceptions.ComputeError as error:
-        if found := re.search(r"\(os error (\d+)\)", str(error)):
-            number = int(found[1])
-            raise OSError(number, os.strerror(number)) from None
-        if "transport error" in str(error):  # What polars says where the disk is full when it writes a file's end.
-            with path.open("ab") as file:
-                file.write(bytes(1 << 16))
-        raise
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import polars as pl
 
 from flowkit.questions.shared import COUNTS
 from flowkit.schema import TIME
+from flowkit.spill import Parts
 
 KEY = "_key"
 SUMMED: dict[str, pl.DataType] = {name: pl.Int64() for name in COUNTS} | {"first_seen": TIME, "last_seen": TIME}
@@ -25,10 +26,24 @@ def key(*names: str) -> pl.Expr:
     return pl.sum_horizontal(parts).hash().alias(KEY) if parts else pl.lit(0, dtype=pl.UInt64).alias(KEY)
 
 
-def marked(flows: pl.LazyFrame, sizes: pl.DataFrame, n: int) -> pl.LazyFrame:
-    """Return the flows with `_named`: whether they are of one of the groups that can be among the `n` largest.
+def largest(parts: Parts, size: pl.Expr, n: int, *by: str) -> tuple[pl.Series, pl.DataFrame]:
+    """Return the keys of the groups that can be among the `n` largest, and how many groups there are (`_all`) by `by`.
 
-    `sizes` holds `_size` of each `_key`. More groups than `n` may be marked, since of equal ones the names decide.
+    The rows lie in parts by their key. More keys than `n` may come back, since of equal ones the names decide.
     """
-    first = sizes.lazy().top_k(max(n, _ASIDE), by=["_size", KEY]).select(KEY).collect()[KEY]
+    tops, counts = [], []
+    for part in parts:
+        sizes = part.group_by(KEY, *by).agg(size.alias("_size")).collect(engine="streaming")
+        tops.append(_top(sizes, n))
+        counts.append(sizes.group_by(pl.lit(0).alias("_"), *by).agg(_all=pl.len().cast(pl.Int64)))
+    groups = pl.concat(counts).group_by("_", *by).agg(pl.col("_all").sum())
+    return _top(pl.concat(tops), n)[KEY], groups.drop("_")
+
+
+def _top(sizes: pl.DataFrame, n: int) -> pl.DataFrame:
+    return sizes.lazy().top_k(max(n, _ASIDE), by=["_size", KEY]).collect()
+
+
+def marked(flows: pl.LazyFrame, first: pl.Series) -> pl.LazyFrame:
+    """Return the flows with `_named`: whether they are of one of these groups."""
     return flows.with_columns(_named=pl.col(KEY).is_in(first.implode()))

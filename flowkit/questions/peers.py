@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.largest import KEY, SUMMED, key, marked, typed
+from flowkit.questions.largest import KEY, SUMMED, key, largest, marked, typed
 from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, option, require, seen_from, sums, text, total
 from flowkit.schema import TIME
+from flowkit.spill import parted
 
 
 def peers(
@@ -64,14 +65,15 @@ def _answer(seen: pl.LazyFrame, names: tuple[str, ...], n: int, rank: str) -> pl
     seen = seen.with_columns(key(*names))
     # Good enough to tell which are large, and half of what an exact sum of forged numbers takes.
     size = pl.len() if rank == "flows" else pl.col(rank).cast(pl.Float64).sum()
-    sizes = seen.group_by(KEY).agg(size.alias("_size")).collect(engine="streaming")
+    with parted(seen.select(KEY, *([] if rank == "flows" else [rank])), KEY) as parts:
+        first, groups = largest(parts, size, n)
     rows = (
-        marked(seen, sizes, n)
+        marked(seen, first)
         .group_by("_named", *(pl.when("_named").then(name).otherwise(pl.lit(OTHER)).alias(name) for name in names))
         .agg(*sums(), first_seen=pl.col("start").min().cast(TIME), last_seen=pl.col("end").max().cast(TIME))
         .collect(engine="streaming")
     )
-    return _cut(rows, names, n, rank, sizes.height)
+    return _cut(rows, names, n, rank, int(groups["_all"].sum()))
 
 
 def _cut(rows: pl.DataFrame, names: tuple[str, ...], n: int, rank: str, groups: int) -> pl.DataFrame:

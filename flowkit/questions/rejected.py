@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from flowkit.questions.largest import KEY, SUMMED, key, marked, typed
+from flowkit.questions.largest import KEY, SUMMED, key, largest, marked, typed
 from flowkit.questions.shared import COUNTS, OTHER, By, columns, number, require, sums, text
 from flowkit.schema import TIME
+from flowkit.spill import Parts, among, parted
 
 NOT_IN = "not allowed in"
 NOT_OUT = "not allowed out"
@@ -20,6 +21,7 @@ ENCRYPTION = "VPC encryption control"
 _SYN = 2
 _TCP = 6
 _TUPLE = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol")
+_TELLING = ("tcp_flags", "flow_direction", "reject_reason")
 _CONNECTION = "_connection"
 
 
@@ -73,45 +75,63 @@ def rejected(flows: pl.LazyFrame, *, by: By = ("srcaddr", "dstaddr", "dstport"),
 
 
 def _answer(flows: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.DataFrame:
-    """Go over the REJECTs three times: there may be millions of groups, and most are never shown by name."""
-    each = _with_reason(flows).select(
-        *text(*keys), "reason", "packets", "bytes", "start", "end", pl.col("srcaddr").hash().alias("_source")
+    """Go over the flows twice, for the REJECTs and for what was accepted: there may be millions of groups of them."""
+    own = [name for name in _TELLING if name in flows.collect_schema().names()]
+    names = dict.fromkeys([*keys, *_TUPLE, "packets", "bytes", "start", "end", *own])
+    refused = flows.filter(pl.col("action") == "REJECT").select(*names, _connection())
+    with parted(refused, _CONNECTION) as refusals:
+        each = pl.concat(refusals).join(_accepted(flows, refusals).lazy(), on=_CONNECTION, how="left")
+        source = pl.col("srcaddr").hash().alias("_source")
+        told = each.select(*text(*keys), _reason([*names]), "packets", "bytes", "start", "end", source)
+        return _of(told.with_columns(key(*keys, "reason")), keys, n)
+
+
+def _of(each: pl.LazyFrame, keys: tuple[str, ...], n: int) -> pl.DataFrame:
+    """Return the answer for REJECTs with their reasons: most groups of them are never shown by name."""
+    with parted(each.select(KEY, "reason", "_source"), KEY) as parts:
+        near, groups = largest(parts, pl.len(), n, "reason")
+        rows = _summed(marked(each, near), keys)
+        down = [True, *(False for _ in keys), False]
+        named = rows.filter("_named").sort("flows", *keys, "reason", descending=down)
+        first = named.head(n).select(KEY).with_row_index("_rank")
+        sources = _sources(parts, first, n)
+    return _cut(
+        rows.join(first, on=KEY, how="left").with_columns(pl.col("_rank").fill_null(n)), keys, n, groups, sources
     )
-    each = each.with_columns(key(*keys, "reason"))
-    sizes = each.group_by(KEY, "reason").agg(_size=pl.len()).collect(engine="streaming")
+
+
+def _summed(each: pl.LazyFrame, keys: tuple[str, ...]) -> pl.DataFrame:
+    """Return a row for each of the named groups, and one for each reason of all the others."""
     # A port scan has one source and a thousand ports: what all left-over groups share, their row keeps.
-    spread = [value for name in keys for value in (pl.col(name).min(), pl.col(name).max().alias(f"_{name}"))]
-    rows = (
-        marked(each, sizes, n)
-        .group_by("_named", "reason", pl.when("_named").then(KEY).alias(KEY))
-        .agg(
-            *sums(),
-            *spread,
-            pl.col("_source").unique(),
-            first_seen=pl.col("start").min().cast(TIME),
-            last_seen=pl.col("end").max().cast(TIME),
-        )
-        .collect(engine="streaming")
-    )
-    return _cut(rows, keys, n, sizes.group_by("reason").agg(_all=pl.len()))
+    ends = [value for name in keys for value in (pl.col(name).min(), pl.col(name).max().alias(f"_{name}"))]
+    seen = {"first_seen": pl.col("start").min().cast(TIME), "last_seen": pl.col("end").max().cast(TIME)}
+    groups = each.group_by("_named", "reason", pl.when("_named").then(KEY).alias(KEY))
+    return groups.agg(*sums(), *ends, **seen).collect(engine="streaming")
 
 
-def _cut(rows: pl.DataFrame, keys: tuple[str, ...], n: int, groups: pl.DataFrame) -> pl.DataFrame:
+def _sources(parts: Parts, first: pl.DataFrame, n: int) -> pl.DataFrame:
+    """Return how many sources each row of the answer has, by its rank and reason: a source may be in many parts."""
+    rows = pl.concat(parts).join(first.lazy(), on=KEY, how="left")
+    rows = rows.select(pl.col("_rank").fill_null(n), "reason", "_source")
+    with parted(rows, "_source") as again:
+        each = [part.unique().group_by("_rank", "reason").agg(sources=pl.len().cast(pl.Int64)) for part in again]
+        counts = pl.concat([part.collect(engine="streaming") for part in each])
+    return counts.group_by("_rank", "reason").agg(pl.col("sources").sum())
+
+
+def _cut(
+    rows: pl.DataFrame, keys: tuple[str, ...], n: int, groups: pl.DataFrame, sources: pl.DataFrame
+) -> pl.DataFrame:
     """Return a row for each of the `n` first groups, and one for each reason of all the others."""
-    counts = [pl.col(*COUNTS).sum(), pl.col("first_seen").min(), pl.col("last_seen").max()]
-    sources = pl.col("_source").explode().n_unique().cast(pl.Int64).alias("sources")
     ends = [*(pl.col(name).min() for name in keys), *(pl.col(f"_{name}").max() for name in keys)]
-    order = rows.lazy().filter("_named").group_by(KEY, "reason").agg(pl.col("flows").sum(), *ends)
-    down = [True, *(False for _ in keys), False]
-    first = order.sort("flows", *keys, "reason", descending=down).head(n).select(KEY).with_row_index("_rank")
     same = [
         pl.when(pl.col(name) == pl.col(f"_{name}")).then(name).otherwise(pl.lit(OTHER)).alias(name) for name in keys
     ]
     return (
         rows.lazy()
-        .join(first, on=KEY, how="left")
-        .group_by(pl.col("_rank").fill_null(n), "reason")
-        .agg(*counts, *ends, sources)
+        .group_by("_rank", "reason")
+        .agg(pl.col(*COUNTS).sum(), pl.col("first_seen").min(), pl.col("last_seen").max(), *ends)
+        .join(sources.lazy(), on=["_rank", "reason"])
         .join(groups.lazy(), on="reason", how="left")
         .with_columns(*same, groups=_stands_for(n))
         .sort("_rank", "flows", "reason", descending=[False, True, False])
@@ -125,30 +145,22 @@ def _stands_for(n: int) -> pl.Expr:
     return pl.when(shown).then(1).otherwise(pl.col("_all") - shown.sum().over("reason")).cast(pl.Int64)
 
 
-def _with_reason(flows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the REJECTs with `reason`: each is looked up among the accepted connections of its own interface."""
-    names = flows.collect_schema().names()
-    refused = flows.filter(pl.col("action") == "REJECT").with_columns(_connection())
-    near = (pl.col("_first") <= pl.col("end")) & (pl.col("_last") >= pl.col("start") - pl.duration(minutes=10))
-    after = (pl.col("protocol") == _TCP) & near.fill_null(value=False)
-    # A SYN opens a connection: only what has none, or may have, is looked for among the accepted ones.
-    opened = ((pl.col("tcp_flags") & _SYN) > 0).fill_null(value=False) if "tcp_flags" in names else pl.lit(value=False)
-    asked = refused.filter((pl.col("protocol") == _TCP) & ~opened)
-    known = refused.join(_accepted(flows, asked).lazy(), on=_CONNECTION, how="left")
-    return known.with_columns(reason=_reason(names, after))
-
-
-def _accepted(flows: pl.LazyFrame, asked: pl.LazyFrame) -> pl.DataFrame:
+def _accepted(flows: pl.LazyFrame, refused: Parts) -> pl.DataFrame:
     """Return from when to when each connection was accepted of which there is one of the REJECTs too."""
-    numbers = asked.select(_CONNECTION).collect(engine="streaming")
-    return (
-        flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
-        .select(_connection(), "start", "end")
-        .join(numbers.lazy(), on=_CONNECTION, how="semi")
-        .group_by(_CONNECTION)
-        .agg(_first=pl.col("start").min(), _last=pl.col("end").max())
-        .collect(engine="streaming")
-    )
+    through = flows.filter((pl.col("action") == "ACCEPT") & (pl.col("protocol") == _TCP))
+    asked = [part.filter((pl.col("protocol") == _TCP) & ~_opened(part)).select(_CONNECTION) for part in refused]
+    span = {"_first": pl.col("start").min(), "_last": pl.col("end").max()}
+    near = among(through.select(_connection(), "start", "end"), asked, _CONNECTION)
+    with parted(near, _CONNECTION) as accepted:
+        both = [a.join(r, on=_CONNECTION, how="semi") for a, r in zip(accepted, asked, strict=True)]
+        each = [part.group_by(_CONNECTION).agg(**span).collect(engine="streaming") for part in both]
+    return pl.concat(each)
+
+
+def _opened(refused: pl.LazyFrame) -> pl.Expr:
+    """Return whether a record has a SYN: it opens a connection, and is not looked for among the accepted ones."""
+    there = "tcp_flags" in refused.collect_schema().names()
+    return ((pl.col("tcp_flags") & _SYN) > 0).fill_null(value=False) if there else pl.lit(value=False)
 
 
 def _connection() -> pl.Expr:
@@ -157,7 +169,9 @@ def _connection() -> pl.Expr:
     return (ends[0] + ends[1] + pl.col("interface_id").hash(4)).alias(_CONNECTION)
 
 
-def _reason(names: list[str], after: pl.Expr) -> pl.Expr:
+def _reason(names: list[str]) -> pl.Expr:
+    near = (pl.col("_first") <= pl.col("end")) & (pl.col("_last") >= pl.col("start") - pl.duration(minutes=10))
+    after = (pl.col("protocol") == _TCP) & near.fill_null(value=False)
     own = pl.col("reject_reason") if "reject_reason" in names else pl.lit(None, dtype=pl.String)
     way = pl.col("flow_direction") if "flow_direction" in names else pl.lit(None, dtype=pl.String)
     flags = pl.col("tcp_flags") if "tcp_flags" in names else pl.lit(None, dtype=pl.Int32)
@@ -171,4 +185,5 @@ def _reason(names: list[str], after: pl.Expr) -> pl.Expr:
         .when(way == "egress")
         .then(pl.lit(NOT_OUT))
         .otherwise(pl.lit(NOT))
+        .alias("reason")
     )
