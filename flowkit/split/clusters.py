@@ -111,8 +111,8 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         several=pl.col("several").any(),
         mixed=pl.col("mixed").any(), ported=pl.col("ported").any(), spare=pl.col("spare").mean(),
         blind=pl.col("blind").any(), idle=pl.col("idle").any(), here=pl.col("here").any(),
-        mine=pl.col("mine").any(), client=pl.col("client").any(), long=pl.col("long").any(),
-        unlisted=pl.col("unlisted").any(),
+        mine=pl.col("mine").any(), keeps=pl.col("keeps").any(),
+        client=pl.col("client").any(), long=pl.col("long").any(), unlisted=pl.col("unlisted").any(),
         g_interval=pl.col("g_interval").drop_nulls().min(), g_protocol=pl.col("g_protocol").drop_nulls().min(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import Any
 
 import polars as pl
@@ -24,10 +22,9 @@ from flowkit.split.beat import (
 )
 from flowkit.split.decide import CHECK, DOUBT
 from flowkit.split.fronts import LIKE, held_against, passed_on
-from flowkit.split.keys import name
 from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
 from flowkit.split.score import UNEVEN, scored
-from flowkit.split.sources import company, others
+from flowkit.split.sources import company, homes_of, others, placed
 from flowkit.split.told import agreed, fields_of
 from flowkit.split.unions import unions
 
@@ -125,10 +122,10 @@ def families(
     found = _fresh_by_size(_shape(_calm(found, hits), what))
     found = _one_clock(_company(found), counts)
     sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
-    beside = others(found, sent)
+    beside = others(found, _all_sent(found, reduced))
     found = passed_on(found, sent, beside, what.members, served)
-    homes = _homes(reduced)
-    found = company(_place(found, homes, known.lb_addresses), beside, reduced, homes)
+    homes = homes_of(reduced)
+    found = company(placed(found, homes, known.lb_addresses), beside, reduced, homes)
     found = fields_of(found, hits)
     return agreed(found, known)
 
@@ -226,6 +223,12 @@ def _calm(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     return known.with_columns(calm=calm_rate, rate=pl.when("failing").then(calm_rate).otherwise("rate")).drop(
         "came", "len"
     )
+
+
+def _all_sent(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
+    """Return what the sources found sent to anyone, by cleaned size."""
+    units = _vantage(reduced).select("unit", "v6", "cl").join(found.select("cl").unique(), on="cl", how="semi")
+    return cleaned(units.join(reduced.sizes, on="unit"))
 
 
 def _vantage(reduced: Reduced) -> pl.DataFrame:
@@ -407,41 +410,3 @@ def _one_clock(found: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
         *LIKE, "feet", shared=step / pl.col("each").clip(1e-9), each_F=pl.col("each") / 2 / pl.col("rate")
     )
     return found.join(shared, on=LIKE, how="left")
-
-
-def _homes(reduced: Reduced) -> pl.DataFrame:
-    """Return the interfaces that are logged: interface_id, addr (its own, that most of its records have), marks."""
-    ends = [reduced.units.select("interface_id", addr=end) for end in ("cl", "sv")]
-    numbers = pl.concat(ends).unique().with_columns(interface=name("interface_id"), address=name("addr"))
-    weight = numbers.join(reduced.homes, on=["interface", "address"])
-    family = pl.col("addr").str.contains(":", literal=True).alias("v6")
-    ranked = weight.sort("n", "addr", descending=[True, False])
-    homes = ranked.group_by("interface_id", family, maintain_order=True).first()
-    return homes.join(reduced.marks, on="interface_id", how="left")
-
-
-def _place(found: pl.DataFrame, homes: pl.DataFrame, lb: Collection[str]) -> pl.DataFrame:
-    """Add what is known of the source.
-
-    That is whether it is `given`, `logged` as a balancer's, an `instance`, `inside` the logged network; and its `home`,
-    the interface whose own address it is, or null where that is not logged.
-    """
-    nets = {_network(address) for address in homes["addr"]}
-    home = homes.group_by(cl="addr").agg(
-        pl.col("instance", "typed").any(), logged=pl.col("balancer").any(), home=pl.col("interface_id").first()
-    )
-    given = sorted(lb or [])
-    out = found.join(home, on="cl", how="left").with_columns(pl.col("logged", "typed", "instance").fill_null(False))
-    inside = [address for address in out["cl"].unique() if _network(address) in nets]
-    return out.with_columns(
-        given=pl.col("cl").is_in(given), known=pl.lit(bool(given)), inside=pl.col("cl").is_in(inside)
-    )
-
-
-def _network(address: str) -> str:
-    """Return the widest block of addresses a VPC has: a /16 (IPv6: a /56)."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return ""
-    return str(int(parsed) >> (16 if parsed.version == 4 else 72))

@@ -80,6 +80,8 @@ def _for(row: Mapping[str, Any]) -> list[str]:
         said.append("clients send the very same bytes, but their connections keep their ports on the way")
     elif row["visible"] and row["told"] < 0.3:
         said.append("no client sent it to the source, which passes clients' data on")
+    if row["keeps"]:
+        said.append("those that come to the source meet its targets too, under their own addresses")
     if row["typed"]:
         said.append("interface-type calls the source a network load balancer")
     elif row["logged"]:

@@ -90,7 +90,7 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         mine=_mine(),
         long=(pl.col("usual_packets") >= LONG_ANSWER) & (pl.col("folds") == 1),
         # Who sends what nobody sent to it is a client of its own: an application that pings its database, a poller.
-        client=pl.col("more") & pl.col("home").is_not_null(),
+        client=(pl.col("more") & pl.col("home").is_not_null()) | pl.col("asks"),
     )
     found = found.with_columns(here=_nodes().any().over("sp") & (pl.col("sources") > 1))
     found = found.with_columns(stranger=_stranger(), blind=_blind(), idle=_idle(), unlisted=_unlisted())
@@ -100,7 +100,7 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
 
 def _mine() -> pl.Expr:
     """Whether something shows that the source is a load balancer's node: on whichever port, under whichever address."""
-    proof = pl.col("given") | pl.col("logged") | pl.col("visible") | pl.col("group").is_not_null()
+    proof = pl.col("given") | pl.col("logged") | pl.col("visible") | pl.col("keeps") | pl.col("group").is_not_null()
     return proof.any().over(pl.coalesce("home", "cl"))
 
 
@@ -144,10 +144,10 @@ def _nodes() -> pl.Expr:
 def _idle() -> pl.Expr:
     """Whether it is beside the load balancer's nodes, which pass clients' data on, and passes none on itself.
 
-    It may be a scraper or a monitor, or the nodes of another load balancer that no client uses. A node that has no
-    client yet does just as the others do, and its own interface, logged like theirs, has nothing but its checks.
+    It may be a scraper's or a monitor's. Nodes that no client has come to yet are several, or do just as the others do,
+    and their own interfaces, logged like theirs, have nothing but their checks; a host always has more.
     """
-    yet = pl.col("here") & pl.col("dedicated")
+    yet = (pl.col("sources") > 1) & pl.col("dedicated")
     beside = pl.col("group").is_null() & _nodes().any().over("sv")
     return (pl.col("even") >= KNOWN_EVEN) & ~pl.col("mine") & ~yet & (pl.col("here") | beside)
 

@@ -6,6 +6,9 @@ application's own pings tick just as evenly; what tells them apart is the compan
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from ipaddress import ip_address
+
 import polars as pl
 
 from flowkit.split.beat import MOST_FOLDS, options
@@ -22,6 +25,8 @@ OTHERS, OTHERS_SHARE = 12, 0.1
 MOST_SIZES, LONGEST_HEADER = 64, 120
 # A record in fifty on an interface may be anyone's: an administrator's, a scan's.
 STRAY = 0.02
+# So many of those that meet a source meet its targets too, under their own addresses: at least half of three.
+MEET, MEET_SHARE = 3, 0.5
 # Fewer than this that came and went on say nothing: two may be alike by accident.
 FEWEST_PASSED = 3
 
@@ -72,19 +77,26 @@ def relayed(beside: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
 def company(found: pl.DataFrame, beside: pl.DataFrame, reduced: Reduced, homes: pl.DataFrame) -> pl.DataFrame:
     """Return the candidates with the company that their source and target keep.
 
-    `more`: whether the source sends more than what ticks; `dedicated`: whether its own interface is logged and has
-    nothing but that; `lonely`: whether the target's own has, or, where that is not logged, the source's.
+    `more`: whether the source sends more than what ticks; `asks`: whether it opens connections to others, on ports that
+    it checks nowhere, as a host does and no load balancer; `dedicated`: whether its own interface is logged and has
+    nothing but that; `keeps`: whether those that come to it meet its targets too, as a load balancer's clients do that
+    keep their addresses; `lonely`: whether the target's own has, or, where that is not logged, the source's.
     """
     total = beside.group_by("cl").agg(beside=pl.col("back").sum())
     ticks = steady(found).group_by("cl").agg(ticks=pl.col("held").cast(pl.Int64).sum())
     out = found.join(total, on="cl", how="left").join(ticks, on="cl", how="left")
     share = pl.col("beside") / (pl.col("beside") + pl.col("ticks").fill_null(0))
     more = (pl.col("beside") >= OTHERS) & (share >= OTHERS_SHARE)
-    alone = _alone(steady(found).select("cl", "sv").unique(), reduced, homes)
+    pairs = steady(found).select("cl", "sv").unique()
+    alone = _alone(pairs, reduced, homes)
+    out = out.join(_keeping(pairs, reduced, homes), on="cl", how="left")
+    out = out.join(_asking(steady(found), reduced), on="cl", how="left")
     for end in ("cl", "sv"):
         out = out.join(alone[end], on=end, how="left")
     return out.with_columns(
         more=more.fill_null(False),
+        keeps=pl.col("keeps").fill_null(False),
+        asks=pl.col("asks").fill_null(False),
         dedicated=pl.col("alone_cl").fill_null(False),
         lonely=pl.coalesce("alone_sv", "alone_cl").fill_null(False),
     ).drop("beside", "ticks", "alone_cl", "alone_sv")
@@ -103,3 +115,72 @@ def _alone(pairs: pl.DataFrame, reduced: Reduced, homes: pl.DataFrame) -> dict[s
         told = mine.join(each, on="interface").group_by("addr").agg(alone.all())
         out[end] = told.rename({"addr": end, told.columns[1]: f"alone_{end}"})
     return out
+
+
+def _asking(ticking: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
+    """Return which sources (cl) open connections elsewhere: `asks`."""
+    sent = reduced.units.filter(~pl.col("reply")).join(ticking.select("cl").unique(), on="cl", how="semi")
+    for place in ("sv", "sp"):
+        sent = sent.join(ticking.select("cl", place).unique(), on=["cl", place], how="anti")
+    # The same connections are told of by each interface that logs them.
+    each = sent.group_by("cl", "sv", "sp").agg(pl.col("n").max())
+    return each.group_by("cl").agg(asks=pl.col("n").sum() >= OTHERS)
+
+
+def _keeping(pairs: pl.DataFrame, reduced: Reduced, homes: pl.DataFrame) -> pl.DataFrame:
+    """Return of the sources (cl) whether those that meet them meet their targets too: `keeps`."""
+    mine = homes.select("addr", interface=name("interface_id")).unique()
+    met = mine.join(reduced.homes, on="interface").select("addr", "address").unique()
+    ends = pl.concat([pairs.select("cl", address=name(end)) for end in ("cl", "sv")]).unique()
+    theirs = pairs.join(met, left_on="sv", right_on="addr").select("cl", "address", both=pl.lit(1)).unique()
+    came = (
+        pairs.select("cl")
+        .unique()
+        .join(met, left_on="cl", right_on="addr")
+        .join(ends, on=["cl", "address"], how="anti")
+    )
+    counts = came.join(theirs, on=["cl", "address"], how="left").group_by("cl").agg(pl.col("both").sum(), came=pl.len())
+    return counts.select("cl", keeps=(pl.col("both") >= MEET) & (pl.col("both") >= MEET_SHARE * pl.col("came")))
+
+
+def homes_of(reduced: Reduced) -> pl.DataFrame:
+    """Return the interfaces that are logged: interface_id, addr (its own, that most of its records have), marks."""
+    ends = [reduced.units.select("interface_id", addr=end) for end in ("cl", "sv")]
+    numbers = pl.concat(ends).unique().with_columns(interface=name("interface_id"), address=name("addr"))
+    weight = numbers.join(reduced.homes, on=["interface", "address"])
+    family = pl.col("addr").str.contains(":", literal=True).alias("v6")
+    # Where an interface meets one address alone, both are in all of its records: its own is met on fewer interfaces,
+    # and where that is no help either, it is the one that others open connections to.
+    weight = weight.with_columns(family, places=pl.col("interface").n_unique().over("addr"))
+    opens = pl.col("addr").is_in(reduced.units["sv"].unique().implode())
+    near = pl.col("n") >= (1 - STRAY) * pl.col("n").max().over("interface_id", "v6")
+    ranked = weight.filter(near).sort("places", opens, "n", "addr", descending=[False, True, True, False])
+    homes = ranked.group_by("interface_id", "v6", maintain_order=True).first()
+    return homes.join(reduced.marks, on="interface_id", how="left")
+
+
+def placed(found: pl.DataFrame, homes: pl.DataFrame, lb: Collection[str]) -> pl.DataFrame:
+    """Add what is known of the source.
+
+    That is whether it is `given`, `logged` as a balancer's, an `instance`, `inside` the logged network; and its `home`,
+    the interface whose own address it is, or null where that is not logged.
+    """
+    nets = {_network(address) for address in homes["addr"]}
+    home = homes.group_by(cl="addr").agg(
+        pl.col("instance", "typed").any(), logged=pl.col("balancer").any(), home=pl.col("interface_id").first()
+    )
+    given = sorted(lb or [])
+    out = found.join(home, on="cl", how="left").with_columns(pl.col("logged", "typed", "instance").fill_null(False))
+    inside = [address for address in out["cl"].unique() if _network(address) in nets]
+    return out.with_columns(
+        given=pl.col("cl").is_in(given), known=pl.lit(bool(given)), inside=pl.col("cl").is_in(inside)
+    )
+
+
+def _network(address: str) -> str:
+    """Return the widest block of addresses a VPC has: a /16 (IPv6: a /56)."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return ""
+    return str(int(parsed) >> (16 if parsed.version == 4 else 72))

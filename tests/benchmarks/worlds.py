@@ -261,15 +261,20 @@ def nat(book: Book, chance: random.Random) -> None:
 
 
 def asked(
-    book: Book, chance: random.Random, ends: tuple[str, str, int], every: float, sizes: list[Sizes], label: str = "mon",
-    jitter: float = 0.05,
-) -> None:  # fmt: skip
+    book: Book,
+    chance: random.Random,
+    ends: tuple[str, str, int],
+    every: float,
+    sizes: list[Sizes],
+    *,
+    label: str = "mon",
+) -> None:
     """Let a source ask a target for one of these sizes, over and over, each time by a new connection."""
     source, target, port = ends
     at = chance.uniform(0, every)
     while at < book.world.minutes * 60:
         book.add(at, (source, chance.randrange(32_768, 61_000)), (target, port), chance.choice(sizes), label)
-        at += every + chance.uniform(-jitter, jitter)
+        at += every + chance.uniform(-0.05, 0.05)
 
 
 SCRAPES = [(15 + i % 3, 52 * (15 + i % 3) + 168, 26 + i % 4, 30_000 + 977 * i) for i in range(20)]
@@ -309,7 +314,7 @@ def alb(book: Book, chance: random.Random) -> None:
     """An Application Load Balancer beside: checks every 30 s, and requests of its clients, rewritten and pooled."""
     for node in ("10.7.0.30", "10.7.1.31"):
         for target in book.world.places():
-            asked(book, chance, (node, target, 8080), 30, [(6, 447, 5, 560)], "alb")
+            asked(book, chance, (node, target, 8080), 30, [(6, 447, 5, 560)], label="alb")
             for _ in range(int(book.world.minutes * 4)):
                 at, size = chance.uniform(0, book.world.minutes * 60), 300 + chance.randrange(2_000)
                 book.add(
@@ -337,7 +342,7 @@ def direct(book: Book, chance: random.Random) -> None:
 
 
 def applications(*sources: str) -> object:
-    """Two application servers with a database: queries of all sizes, and a connection every 30 s to see that it lives."""
+    """Two application servers with a database: queries, and a connection every 30 s to see that it lives."""
 
     def ask(book: Book, chance: random.Random) -> None:
         for source in sources:
@@ -365,7 +370,7 @@ def second(book: Book, chance: random.Random, *, used: bool = True, port: int = 
     """Another load balancer over the same targets, checking every 30 s."""
     for node in SECOND["second balancer"]:
         for target in book.world.places():
-            asked(book, chance, (node, target, port or book.world.port), 30, [(4, 216, 2, 112)], "hc")
+            asked(book, chance, (node, target, port or book.world.port), 30, [(4, 216, 2, 112)], label="hc")
     for _ in range(int(book.world.minutes * 60) if used else 0):
         at, sizes = chance.uniform(0, book.world.minutes * 60), chance.choice(WEB)
         client, node = ("203.0.113.77", chance.randrange(1_024, 65_000)), chance.choice(SECOND["second balancer"])
@@ -374,8 +379,9 @@ def second(book: Book, chance: random.Random, *, used: bool = True, port: int = 
         book.add(at, (node, chance.randrange(1_024, 65_000)), end, sizes, "svc")
 
 
-SECOND = dict.fromkeys(("second balancer", "second balancer, idle", "second balancer, own port, idle"),
-                       ["10.7.0.20", "10.7.1.20"])  # fmt: skip
+_SECOND = ("second balancer", "second balancer, idle", "second balancer, own port, idle")
+SECOND = dict.fromkeys(_SECOND, ("10.7.0.20", "10.7.1.20"))
+CRON = [(9, 800, 8, 3_000 + 10 * i) for i in range(9)]
 HA = ("10.7.0.51", "10.7.1.52")
 ODD = {
     "second balancer": second,
@@ -386,9 +392,8 @@ ODD = {
     "devices": devices,
     "consul": lambda book, chance: clock(book, chance, "10.7.0.61", 10, CHECKS["tcp"][0]),
     "two nagios": lambda book, chance: [clock(book, chance, host, 60, CHECKS["tcp"][0]) for host in HA],
-    "cron": lambda book, chance: asked(
-        book, chance, ("10.7.0.62", book.world.places()[0], book.world.port), 60, [(9, 800, 8, 3_000 + 10 * i) for i in range(9)]
-    ),
+    "talk": lambda book, chance: [talk(book, chance, host) for host in HA],
+    "cron": lambda book, chance: asked(book, chance, ("10.7.0.62", book.world.places()[0], 80), 60, CRON),
     "dead": lambda book, chance: None, "refuses": lambda book, chance: None, "outage": lambda book, chance: None,
     "fails open": lambda book, chance: None,
     "monitor": lambda book, chance: clock(book, chance, "10.7.0.60", 30, (5, 393, 5, 514)),
@@ -513,7 +518,8 @@ WORLDS: dict[str, World] = {
     "no checks, two Prometheus": replace(PLAIN, check="", odd=("two prometheus",), hosts=HA),
     "no load balancer, two Prometheus": replace(PLAIN, check="", rate=0, odd=("two prometheus", "direct"), hosts=HA),
     "no load balancer, consul": replace(PLAIN, check="", rate=0, odd=("consul", "direct")),
-    "no load balancer, two nagios": replace(PLAIN, check="", rate=0, odd=("two nagios", "direct"), hosts=HA),
+    "no load balancer, two nagios": replace(PLAIN, check="", rate=0, odd=("two nagios", "talk", "direct"), hosts=HA),
+    "no load balancer, two nagios, server's log": replace(PLAIN, check="", rate=0, odd=("two nagios", "direct")),
     "no load balancer, kubelets": replace(PLAIN, check="", rate=0, odd=("kubelets", "direct")),
     "no load balancer, cron": replace(PLAIN, check="", rate=0, odd=("cron", "direct")),
     "no load balancer, applications": replace(PLAIN, check="", rate=0, targets=1, odd=("applications",), hosts=HA),
