@@ -43,6 +43,7 @@ class Capture:
     kind: str
     flows: pl.DataFrame
     nodes: list[str]
+    story: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def captures(folder: Path, form: str = "v2") -> Iterator[Capture]:
         if form in story["flow_logs"]:
             flows = capture(scenario.parent, story["flow_logs"][form]).collect()
             nodes = [*story["lb_nodes"], *story.get("lb_nodes_v6", [])]
-            yield Capture(scenario.parent.name, _kind(scenario, flows), flows, nodes)
+            yield Capture(scenario.parent.name, _kind(scenario, flows), flows, nodes, story)
     for labels in sorted(folder.rglob("*.labels.csv.gz")):
         name = labels.name.removesuffix(".labels.csv.gz")
         for log in sorted(folder.rglob(f"*{name}*.log")):
