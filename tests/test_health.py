@@ -281,6 +281,14 @@ def test_checks_without_data_are_counted_however_many_share_a_record(
     ]
 
 
+@pytest.mark.parametrize("year", [1970, 2100])
+def test_a_record_of_a_broken_time_changes_no_count(year: int) -> None:
+    flows = frame(story((0, 3.2, ANSWERED), (3.2, 5, REFUSED), (5, 7, ANSWERED)))
+    moment = datetime(year, 1, 1, tzinfo=UTC)
+    stray = [{**r, "kind": "service", "start": moment, "end": moment} for r in check(0, (9, 900, 9, 9000))]
+    assert health_changes(pl.concat([flows, frame(iter(stray))])).collect().equals(health_changes(flows).collect())
+
+
 def test_second_copies_of_records_are_no_checks_of_their_own() -> None:
     flows = frame(story((0, 3, ANSWERED), (3, 5, REFUSED), (5, 7, ANSWERED)))
     for question in (target_health, health_changes, cadence):
