@@ -12,6 +12,8 @@ from flowkit.questions.shared import MOST
 from flowkit.times import Clock
 
 _LONGEST = 60
+REJECTS = "once, and REJECT"
+"""The vantage of a table that counts each hop once, and every REJECT, without telling them apart."""
 
 
 def count(value: float, what: str = "") -> str:
@@ -134,8 +136,8 @@ def pair(values: Sequence[str], columns: Sequence[str]) -> str:
 def seen(table: pl.DataFrame) -> str:
     """Return from where the counted records were seen, as the question says it in its column `vantage`."""
     vantage = table["vantage"][0] if "vantage" in table.columns and table.height else ""
-    if vantage == "once":
-        rejected = "action" in table.columns and (table["action"] == "REJECT").any()
+    if vantage in ("once", REJECTS):
+        rejected = vantage == REJECTS or ("action" in table.columns and (table["action"] == "REJECT").any())
         return "each hop counted from one interface" + (", and every REJECT" if rejected else "")
     if vantage == "all":
         return "all interfaces summed: a byte may count more than once"

@@ -128,7 +128,7 @@ def _checks(case: Case, counts: dict[str, int]) -> Iterator[str]:
     shares = ", ".join(f"{counts[kind]:,} are {_KINDS[kind]}" for kind in known)
     yield f"Of {many(every, 'flow')}, {shares}.{_doubt(counts)} {case.split.boundary}"
     if once < every:
-        left = ", ".join(f"{counts[f'once {kind}']:,} {_KINDS[kind]}" for kind in known)
+        left = ", ".join(f"{counts[f'once {kind}']:,} {_KINDS[kind]}" for kind in known if counts[f"once {kind}"])
         yield (
             "A hop that two interfaces saw is in these flows twice, and counted from one of them in the charts: "
             f"{many(once, 'flow')}, {left}."

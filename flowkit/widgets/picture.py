@@ -14,9 +14,10 @@ import polars as pl
 from flowkit import charts, questions
 from flowkit.charts import Figure
 from flowkit.charts.style import INK
+from flowkit.charts.words import REJECTS
 from flowkit.names import Names
 from flowkit.widgets.span import Span
-from flowkit.widgets.view import ALL, View
+from flowkit.widgets.view import ALL, ONCE, View
 
 BRUSH = "brush"
 DRAWN = "drawn"
@@ -93,7 +94,8 @@ def draw(flows: pl.LazyFrame, view: View, span: Span, *, number: int = 0, names:
         questions.peers(chosen, by=_who(view.by, columns), n=view.top, rank=view.measure, vantage=ALL),
     ]
     when, sizes, peers, rows = pl.collect_all([*tables, chosen.select(pl.len())], engine="streaming")
-    when, peers = (table.with_columns(vantage=pl.lit(view.vantage)) for table in (when, peers))
+    seen = REJECTS if view.vantage == ONCE else view.vantage
+    when, peers = (table.with_columns(vantage=pl.lit(seen)) for table in (when, peers))
     tz, step = span.clock.tz, timedelta(minutes=span.minutes)
     timeline = charts.timeline(when, tz=tz, measure=view.measure, every=step, zoom=False, names=names)
     brush = span.to_brush((view.start, view.end), timeline.clock)
