@@ -309,7 +309,7 @@ def test_a_click_moves_a_cluster_and_its_words_its_flows_its_picture_and_the_lin
 ) -> None:
     panel = fk.SplitPanel(split_case)
     before = kinds(split_case)
-    assert "3,757 health checks" in panel.note.value
+    assert "3,779 health checks" in panel.note.value
     panel.buttons["port 80, payload 130 B"].value = "service"
     assert kinds(split_case) == {"service": sum(before.values())}
     assert "30,473 service · 1 decided by hand" in panel.note.value

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from flowkit.split.decide import CHECK, DOUBT
-from flowkit.split.reasons import BEATS, often, reason
+from flowkit.split.reasons import BEATS, often, reasons
 from flowkit.split.words import certain, title
 
 SCHEMA = {
@@ -15,6 +15,7 @@ SCHEMA = {
     "payload_low": pl.Int64, "payload_high": pl.Int64, "bytes_low": pl.Int64, "bytes_high": pl.Int64,
     "packets_low": pl.Int64, "packets_high": pl.Int64, "flows": pl.Int64, "interval_s": pl.Float64,
     "checkers": pl.Int64, "targets": pl.Int64, "confidence": pl.Float64, "reason": pl.String,
+    "looks_like": pl.String, "speaks_for": pl.String, "speaks_against": pl.String,
 }  # fmt: skip
 # What only the words about the split need: how often it comes, what the evidence says whatever a person decided, and
 # whether something shows that the sources are a load balancer's.
@@ -122,7 +123,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
     service = pl.col("kind") == "service"
     rows = rows.with_columns(confidence=pl.when(service).then(1 - pl.col("chance")).otherwise("chance"))
     told = [
-        row | {"server_port": row["sp"], "reason": reason(row), "pace": often(row), "evidence": certain(row),
+        row | reasons(row) | {"server_port": row["sp"], "pace": often(row), "evidence": certain(row),
                "proven": row["mine"], "byhand": row["decided"] is not None}
         for row in rows.to_dicts()
     ]  # fmt: skip
@@ -133,5 +134,7 @@ def byhand(row: dict[str, Any]) -> dict[str, Any]:
     """Return what a person's decision changes about a cluster: its kind, how sure it is, and the reason."""
     if row["decided"] is None:
         return {}
-    words = f"decided by hand; the evidence says {certain(row)}: {row['reason']}"
-    return {"kind": row["decided"], "confidence": 0.5 if row["decided"] == "uncertain" else 1.0, "reason": words}
+    said = f"decided by hand; the evidence says {certain(row)}: "
+    sure = 0.5 if row["decided"] == "uncertain" else 1.0
+    words = {name: said + row[name] for name in ("reason", "looks_like")}
+    return {"kind": row["decided"], "confidence": sure, **words}

@@ -8,16 +8,26 @@ from typing import Any
 from flowkit.knowledge import SHORTEST_S
 from flowkit.wording import many
 
+# What begins so speaks against health checks.
+BUT = "but "
 # As even as half of what evenness can say: a beat, and not only a number of connections over a time.
 BEATS = 0.5
 # What a load balancer checks at unless it is set otherwise (s), and how many checkers at a node may make a faster pace.
 DEFAULT_S, MOST_CHECKERS, NEAR = 30, 4, 0.02
 
 
-def reason(row: Mapping[str, Any]) -> str:
-    """Return what a cluster is like, what speaks for health checks, and what against."""
-    said = [_pace(row), _usual(row), *_failing(row), *_for(row), *_against(row)]
-    return "; ".join(part for part in said if part)
+def reasons(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a cluster looks like, what speaks for health checks and against them, and all of it as `reason`."""
+    looks = [part for part in (_pace(row), _usual(row), *_failing(row)) if part]
+    said = [*_for(row), *_against(row)]
+    against = [part for part in said if part.startswith(BUT)]
+    sides = {
+        "looks_like": looks,
+        "speaks_for": [part for part in said if part not in against],
+        "speaks_against": [part.removeprefix(BUT) for part in against],
+        "reason": [*looks, *said],
+    }
+    return {name: "; ".join(parts) for name, parts in sides.items()}
 
 
 def _pace(row: Mapping[str, Any]) -> str:
@@ -131,8 +141,8 @@ def _against(row: Mapping[str, Any]) -> list[str]:
         return said if row["mine"] else [*said, _unproven(row)]
     if row["mixed"]:
         said.append(
-            f"clients send the very same bytes, and nothing tells one from the other: {row['spare']:.0%} more go on to "
-            "the targets than came in, at a steady beat"
+            "but clients send the very same bytes, and nothing tells one from the other: "
+            f"{row['spare']:.0%} more go on to the targets than came in, at a steady beat"
         )
     elif row["told"] >= 0.6:
         said.append("but clients sent as many to the source, which only passed them on")

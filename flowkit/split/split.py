@@ -111,7 +111,8 @@ class Split:
         towards the target), flows (records seen at one interface), interval_s (seconds from check to check of one
         target by one address; where several checkers share the address, each one's own is as many times longer),
         checkers (addresses), targets (how many), confidence (the probability that the kind given is right; of an
-        uncertain one, that it is health checks; 1 where a person decided), reason (in words). What failing checks look
+        uncertain one, that it is health checks; 1 where a person decided), reason (in words), which is
+        what it looks_like, what speaks_for health checks and what speaks_against them. What failing checks look
         like, a SYN alone, belongs to the cluster of the checks that are answered.
     nodes
         The load balancer's addresses as far as they are known: address, known ("given", "given, checks nothing",

@@ -166,18 +166,33 @@ def _edge(row: dict[str, Any]) -> str:
 def summary(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
     """Return the split as a terminal shows it."""
     lines = [edge]
-    lines += [f"  {row['cluster']}: {certain(row)}: {row['reason']}" for row in families.head(_MOST).to_dicts()]
+    for row in families.head(_MOST).to_dicts():
+        lines.append(f"  {row['cluster']}: {certain(row)}: {row['looks_like']}")
+        lines += [f"    {side}: {words}" for side, words in sides(row)]
     if families.height > _MOST:
         lines.append(f"  and {families.height - _MOST} more in .clusters")
     lines += [f"  node {row['address']} ({row['known']}: {row['why']})" for row in nodes.to_dicts()]
     return "\n".join(lines)
 
 
+def sides(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what speaks for health checks and what against, as far as anything does, each with its name.
+
+    >>> sides({"speaks_for": "far steadier than chance", "speaks_against": ""})
+    [('for', 'far steadier than chance')]
+    """
+    said = (("for", row["speaks_for"]), ("against", row["speaks_against"]))
+    return [(side, words) for side, words in said if words]
+
+
 def page(families: pl.DataFrame, nodes: pl.DataFrame, edge: str) -> str:
     """Return the split as a notebook shows it; every value is escaped."""
-    heads = ("cluster", "kind", "flows to targets", "reason")
+    heads = ("cluster", "kind", "flows to targets", "what it looks like", "speaks for checks", "speaks against")
     shown = families.head(_MOST).to_dicts()
-    rows = [[row["cluster"], certain(row), f"{row['flows']:,}", row["reason"]] for row in shown]
+    said = ("looks_like", "speaks_for", "speaks_against")
+    rows = [
+        [row["cluster"], certain(row), f"{row['flows']:,}", *(row[name] or "nothing" for name in said)] for row in shown
+    ]
     left = families.height - _MOST
     more = f"<p>and {left} more in case.split.clusters</p>" if left > 0 else ""
     listed = "".join(

@@ -12,7 +12,7 @@ import polars as pl
 from flowkit import charts, questions
 from flowkit.charts import Figure
 from flowkit.errors import QuestionError
-from flowkit.split.words import certain
+from flowkit.split.words import certain, sides
 from flowkit.widgets.words import alert, status
 from flowkit.wording import many
 
@@ -163,8 +163,9 @@ class SplitPanel:
 
 
 def _reason(row: dict[str, Any]) -> str:
-    flows = f"{certain(row)}; {row['flows']:,} flows to targets"
-    return f'<div style="line-height:1.4">{html.escape(flows)}; {html.escape(row["reason"])}</div>'
+    what = f"{certain(row)}; {row['flows']:,} flows to targets; {row['looks_like']}"
+    said = "".join(f"<br><b>{side}</b>: {html.escape(words)}" for side, words in sides(row))
+    return f'<div style="line-height:1.4">{html.escape(what)}{said}</div>'
 
 
 def _decided(decisions: dict[str, str]) -> str:
