@@ -201,7 +201,7 @@ def test_a_cluster_is_moved_by_keyboard_and_the_next_cell_has_it(desk: Desk, cas
     notebook, page = desk.open("split.ipynb"), desk.page
     notebook.run_all()
     page.wait_for_selector("svg.marks")
-    settled(notebook, "3,757 health checks")
+    settled(notebook, "3,779 health checks")
     page.get_by_role("button", name="service").first.focus()
     page.keyboard.press("Enter")
     settled(notebook, "30,473 service · 1 decided by hand")
