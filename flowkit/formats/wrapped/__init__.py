@@ -12,7 +12,7 @@ from flowkit.formats.careful import NO_HEADER, Reader
 from flowkit.formats.form import Format
 from flowkit.formats.pieces import Block
 from flowkit.formats.wrapped import events, tables
-from flowkit.formats.wrapped.rows import Found, Heading
+from flowkit.formats.wrapped.rows import Found, Heading, gathered
 
 __all__ = ["read_wrapped"]
 
@@ -22,7 +22,7 @@ def read_wrapped(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     notes: dict[str, str] = {}
     reader = Reader(path, form, wanted)
     parts = tables.parts if form.kind == "csv" else events.parts
-    for part in parts(path, form, wanted, notes):
+    for part in gathered(parts(path, form, wanted, notes)):
         if isinstance(part, Block):
             yield from reader.read(part)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -43,6 +43,43 @@ class Heading:
 
 Part = Block | Found | Heading
 """What is read at a time: lines, or values and odd lines."""
+
+
+_MANY = 40_000
+"""Rows or events that are worth reading at once: to read a few takes nearly as long."""
+
+
+def gathered(parts: Iterator[Part]) -> Iterator[Part]:
+    """Yield parts, small ones of a kind put together."""
+    held: list[Part] = []
+    for part in parts:
+        if held and type(held[0]) is not type(part):
+            yield from _together(held)
+            held = []
+        held.append(part)
+        if sum(map(_count, held)) >= _MANY:
+            yield from _together(held)
+            held = []
+    yield from _together(held)
+
+
+def _count(part: Part) -> int:
+    return part.count if isinstance(part, Block) else part.values.height if isinstance(part, Found) else _MANY
+
+
+def _together(parts: list[Part]) -> Iterator[Part]:
+    if len(parts) < 2:
+        yield from parts
+        return
+    lines = [part for part in parts if isinstance(part, Block)]
+    found = [part for part in parts if isinstance(part, Found)]
+    faults: dict[int, str] = {}
+    for part in parts:
+        faults |= {} if isinstance(part, Heading) else part.faults
+    if lines:
+        yield Block(b"\n".join(b.data for b in lines), lines[0].number, sum(b.count for b in lines), faults)
+    if found:
+        yield Found(pl.concat([f.values for f in found]), pl.concat([f.odd for f in found]), faults)
 
 
 def field_name(key: str) -> str:
@@ -87,6 +124,8 @@ def word(value: object, name: str) -> str:
     """
     if isinstance(value, float):
         value = "-" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, bool):
+        value = str(value).lower()
     return "-" if value is None else _word(str(value), name)
 
 
