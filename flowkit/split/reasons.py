@@ -144,7 +144,7 @@ def _against(row: Mapping[str, Any]) -> list[str]:
             "but clients send the very same bytes, and nothing tells one from the other: "
             f"{row['spare']:.0%} more go on to the targets than came in, at a steady beat"
         )
-    elif row["told"] >= 0.6:
+    elif row["told_most"] >= 0.6:
         said.append("but clients sent as many to the source, which only passed them on")
     if row["unlisted"]:
         said.append("but the source is none of the given load balancer addresses, though it checks as they do")

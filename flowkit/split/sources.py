@@ -58,6 +58,7 @@ def relayed(beside: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
     Both are small tables of sizes: `beside` as `others` returns it, `came` with cl, reading, data, came. What chance
     matches is taken off: as much as matches at any other shift.
     """
+    beside = beside.join(came.select("cl").unique(), on="cl", how="semi")
     common = beside.sort("back", "data", descending=[True, False]).group_by("cl", maintain_order=True).head(MOST_SIZES)
     shifts = pl.DataFrame({"shift": range(LONGEST_HEADER + 1)})
     tried = common.join(shifts, how="cross").with_columns(pl.col("data") - pl.col("shift"))
@@ -131,14 +132,12 @@ def _keeping(pairs: pl.DataFrame, reduced: Reduced, homes: pl.DataFrame) -> pl.D
     """Return of the sources (cl) whether those that meet them meet their targets too: `keeps`."""
     mine = homes.select("addr", interface=name("interface_id")).unique()
     met = mine.join(reduced.homes, on="interface").select("addr", "address").unique()
+    # The logged machines themselves, which may have an address of either family, are nobody that comes.
+    logged = homes.select(address=name("addr")).unique()
     ends = pl.concat([pairs.select("cl", address=name(end)) for end in ("cl", "sv")]).unique()
     theirs = pairs.join(met, left_on="sv", right_on="addr").select("cl", "address", both=pl.lit(1)).unique()
-    came = (
-        pairs.select("cl")
-        .unique()
-        .join(met, left_on="cl", right_on="addr")
-        .join(ends, on=["cl", "address"], how="anti")
-    )
+    came = pairs.select("cl").unique().join(met, left_on="cl", right_on="addr").join(logged, on="address", how="anti")
+    came = came.join(ends, on=["cl", "address"], how="anti")
     counts = came.join(theirs, on=["cl", "address"], how="left").group_by("cl").agg(pl.col("both").sum(), came=pl.len())
     return counts.select("cl", keeps=(pl.col("both") >= MEET) & (pl.col("both") >= MEET_SHARE * pl.col("came")))
 

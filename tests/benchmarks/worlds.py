@@ -63,6 +63,7 @@ class World:
     copies: str = ""
     hosts: tuple[str, ...] = ()
     idle: int = 0
+    header: int = 0
 
     def nodes(self) -> list[str]:
         """Return the load balancer's nodes; the last `idle` of them no client uses."""
@@ -203,6 +204,7 @@ def through(book: Book, chance: random.Random, at: float, client: tuple[str, int
     book.add(at, client, (node, world.port), sizes, "svc")
     port = client[1] if world.keeps_ports else 2 * chance.randrange(8_000, 30_000)
     out = client if world.preserve else (node, port)
+    sizes = (sizes[0], sizes[1] + world.header, *sizes[2:])
     book.add(at, out, (target, world.port), sizes, "svc")
 
 
@@ -498,6 +500,8 @@ WORLDS: dict[str, World] = {
     "one zone, three targets, targets' logs": replace(PLAIN, zones=1, logged="targets"),
     "one zone, preserved": replace(PLAIN, zones=1, preserve=True, check="tcp"),
     "one zone, no service": replace(PLAIN, zones=1, targets=1, rate=0, every=30),
+    "PROXY protocol": replace(PLAIN, header=100),
+    "PROXY protocol, one zone": replace(PLAIN, header=100, zones=1, check="tcp"),
     "two load balancers": replace(PLAIN, odd=("second balancer",)),
     "two load balancers, targets' logs": replace(PLAIN, odd=("second balancer",), logged="targets"),
     "two load balancers, one without clients": replace(PLAIN, odd=("second balancer, idle",)),
