@@ -118,7 +118,7 @@ def families(
     counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "width", "whole"), on="unit"))
     found = found.join(what.ranges, on="range").join(facts, on="unit")
     found = found.with_columns(pl.col("width") * pl.col("grain"))
-    found = _chosen(_freshness(_purity(found, what), hits))
+    found = _chosen(_freshness(_purity(_answered(found, hits), what), hits))
     found = _fresh_by_size(_shape(_calm(found, hits), what))
     found = _one_clock(_company(found), counts)
     sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
@@ -198,6 +198,24 @@ def _best_grain(hits: pl.DataFrame, ranges: pl.DataFrame) -> tuple[pl.DataFrame,
     tests = tests.with_columns(pl.col("logp") + pl.len().over("range").cast(pl.Float64).log10())
     best = tests.sort(pl.col("logp").round(6), "grain", "range").unique("range", keep="first", maintain_order=True)
     return counts, best
+
+
+def _answered(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
+    """Return the ranges without those tried with failing checks that are not there when none fails.
+
+    What a client sends now and then does not fill the time in which a target answers: the beat is of what fails alone.
+    """
+    tried = found.filter("failing").select("range", "rate", "grain")
+    each = hits.join(tried, on="range", how="semi").group_by("range", "block", "bin").agg(
+        pl.col("failed").any(), came=(pl.col("n").cast(pl.Int64) * pl.col("times")).filter(~pl.col("failed")).sum()
+    )  # fmt: skip
+    spans = each.group_by("range", "block").agg(
+        span=pl.col("bin").max() - pl.col("bin").min() + 1 - pl.col("failed").sum().cast(pl.Int64),
+        came=pl.col("came").filter(~pl.col("failed")).sum(),
+    )
+    live = spans.group_by("range").agg(pl.col("came", "span").sum()).join(tried, on="range")
+    idle = live.filter(pl.col("came") / pl.col("span").clip(1) < pl.col("rate") / pl.col("grain") / 2)
+    return found.join(idle.select("range"), on="range", how="anti")
 
 
 def _calm(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:

@@ -181,11 +181,15 @@ def _together(found: pl.DataFrame, mine: pl.DataFrame, records: pl.DataFrame, kn
         interval_s=pl.col("width") / pl.col("own"), payload_low=(pl.col("lo") - syn).clip(0),
         payload_high=(pl.col("hi") - syn).clip(0),
     )  # fmt: skip
+    rest = found.join(each.select("range", "lo", "hi"), on=["range", "lo", "hi"], how="anti")
     names = renamed(one, found)
-    return pl.concat([
-        found.join(each.select("range", "lo", "hi"), on=["range", "lo", "hi"], how="anti"),
-        one.select(found.columns).cast(found.schema),
-    ]).with_columns(cluster=pl.col("cluster").replace(names))  # fmt: skip
+    # What failed in the place of a family that is now another's stands with that.
+    gone = each.join(one.select(*PAIR, into="cluster"), on=PAIR).filter(
+        ~pl.col("cluster").is_in(one["cluster"].implode())
+    )
+    into = dict(gone.select("cluster", "into").unique("cluster", maintain_order=True).iter_rows())
+    both = pl.concat([rest, one.select(found.columns).cast(found.schema)])
+    return both.with_columns(cluster=pl.col("cluster").replace(into).replace(names))
 
 
 def _single(end: str) -> pl.Expr:

@@ -76,8 +76,11 @@ def _window(interface: str, lengths: pl.DataFrame) -> tuple[str, int, int, int, 
         width, whole = 30, 1
     elif typical < OWN and long <= MINUTE:
         width, whole = 30, 2
+    elif typical < OWN:
+        over = int(by_length.filter(pl.col("length") > MINUTE)["n"].sum())
+        width, whole = 60, (10 if over > total // FEW else 1)
     else:
-        width, whole = (60 if long <= MINUTE or typical < OWN else 600), 1
+        width, whole = (60 if long <= MINUTE else 600), 1
     opened, closed = (int(lengths["opened"].min()), int(lengths["closed"].max()))  # type: ignore[arg-type]
     tens = int(lengths.select(pl.col("tens").bitwise_or().bitwise_count_ones()).item())
     filled = min(600 * tens, closed - opened) if tens < FULL else closed - opened

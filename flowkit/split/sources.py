@@ -27,6 +27,8 @@ MOST_SIZES, LONGEST_HEADER = 64, 120
 STRAY = 0.02
 # So many of those that meet a source meet its targets too, under their own addresses: at least half of three.
 MEET, MEET_SHARE = 3, 0.5
+# What chance leaves to be matched is taken for a fifth of all at the least: beyond that it tells too little.
+LEFT = 0.2
 # Fewer than this that came and went on say nothing: two may be alike by accident.
 FEWEST_PASSED = 3
 
@@ -68,7 +70,9 @@ def relayed(beside: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
         most=pl.col("both").max(), chance=pl.col("both").sum() / (LONGEST_HEADER + 1)
     )
     whole = common.group_by("cl").agg(pl.col("back").sum())
-    share = (pl.col("most") - pl.col("chance")) / pl.col("back")
+    # Where sizes lie close together much matches anywhere, and there is so much less left to match.
+    left = pl.max_horizontal(pl.col("back") - pl.col("chance"), LEFT * pl.col("back"))
+    share = (pl.col("most") - pl.col("chance")) / left
     found = best.join(whole, on="cl").with_columns(
         relayed=pl.when(pl.col("most") >= FEWEST_PASSED).then(share).otherwise(0.0)
     )
