@@ -144,7 +144,9 @@ def _covered() -> pl.Expr:
 
 
 def _sizes(rows: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    ranges = accepted.select(*RANGE, "chance", whole=pl.col("decided").is_not_null() | pl.col("mixed"))
+    ranges = accepted.select(
+        *RANGE, "chance", whole=pl.col("decided").is_not_null() | (pl.col("mixed") & ~pl.col("dead"))
+    )
     hit = within(ranges, rows.select(*SIZE, "h").unique())
     return hit.group_by(*SIZE).agg(pl.col("chance", "times").max(), pl.col("whole").any())
 
