@@ -16,8 +16,11 @@ from flowkit.split.reduce import LARGEST_PACKETS
 # IPv6 has 20 more. An acknowledgement that rides along or not moves a record by exactly this, and `x` not at all.
 HEADERS_V4, HEADERS_V6 = (52, 40), (72, 60)
 # The reading without timestamps must explain the sizes this much better: many sizes fit both by accident. Where each
-# size has one number of packets both explain as much, and SYNs alone tell: 52 bytes each, and next to none of 60.
-BETTER, AS_WELL, PLAIN = 1.08, 0.99, 4
+# size has one number of packets both explain as much, and SYNs alone tell: 52 bytes each, next to none of 60, and more
+# than the last segments, of 52 bytes too, of connections that a window's edge cut.
+BETTER, AS_WELL, PLAIN, SOME = 1.08, 0.99, 4, 0.03
+# A third better decides for a pair alone: much service of many sizes may be a tenth better by accident.
+DECIDED = 1.33
 # A SYN that nobody answers is sent three times more, or less often, until the check is given up.
 MOST_SYNS = 4
 # A TLS signature varies by two bytes and a late option by twelve; two of both make 24.
@@ -39,7 +42,8 @@ LEAST = 0.02
 def cleaned(sizes: pl.DataFrame) -> pl.DataFrame:
     """Return the sizes with `h`, the bytes of a bare segment, and `x`, bytes less headers, as suits each unit.
 
-    Needs `unit`, `v6`, `packets`, `bytes`, `n`.
+    Needs `unit`, `v6`, `packets`, `bytes`, `n`. Where it has `cl`, what a unit leaves open all that the client sends
+    decides: it is the client's SYN that asks for timestamps or not.
     """
     readings = []
     # No record weighs less than its headers (a reset may lack the timestamps: 12 bytes): such a reading is wrong.
@@ -52,6 +56,11 @@ def cleaned(sizes: pl.DataFrame) -> pl.DataFrame:
     with_ts, without = readings
     both = with_ts.join(without, on="unit", suffix="_plain").join(_syns(sizes), on="unit")
     plain = pl.col("clean_plain") / pl.col("clean")
+    if "cl" in sizes.columns:
+        both = both.join(sizes.select("unit", "cl").unique("unit"), on="unit")
+        all_plain = pl.col("clean_plain").sum().over("cl") / pl.col("clean").sum().over("cl")
+        plain = pl.when(plain.is_between(1 / DECIDED, DECIDED)).then(all_plain).otherwise(plain)
+        both = both.with_columns(pl.col("plain_syns").any().over("cl"))
     plain = (plain > BETTER) | (pl.col("plain_syns") & (plain >= AS_WELL))
     best = both.select("unit", h=pl.when(plain).then("h_plain").otherwise("h"))
     return sizes.join(best, on="unit").with_columns(x=pl.col("bytes") - pl.col("h") * pl.col("packets"))
@@ -62,7 +71,9 @@ def _syns(sizes: pl.DataFrame) -> pl.DataFrame:
     each = pl.col("bytes") / pl.col("packets") - pl.when("v6").then(20).otherwise(0)
     few = pl.col("packets") <= MOST_SYNS
     plain, other = (pl.col("n").filter(few, each == size).sum() for size in (52, 60))
-    return sizes.group_by("unit").agg(plain_syns=(plain >= FEWEST_OF_A_SIZE) & (plain > PLAIN * other))
+    return sizes.group_by("unit").agg(
+        plain_syns=(plain >= FEWEST_OF_A_SIZE) & (plain >= SOME * pl.col("n").sum()) & (plain > PLAIN * other)
+    )
 
 
 def options(h: pl.Expr) -> pl.Expr:

@@ -66,7 +66,8 @@ def tried(reduced: Reduced) -> Tried:
     facts = _vantage(reduced)
     # A checker repeats itself: where no size comes twice, as with most clients, there is nothing to test.
     again = reduced.sizes.filter(pl.col("n") > 1).select("unit").unique()
-    sized = cleaned(facts.select("unit", "v6").join(again, on="unit", how="semi").join(reduced.sizes, on="unit"))
+    sized = facts.select("unit", "v6", "cl").join(again, on="unit", how="semi").join(reduced.sizes, on="unit")
+    sized = cleaned(sized).drop("cl")
     ranges = candidates(sized).with_row_index("range")
     members = within(ranges, sized).select("range", *SHAPE, "x", "times", "n")
     return _with_failing(
@@ -320,8 +321,11 @@ def _freshness(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     windows = windows.with_columns(other=seen != seen.shift(1).over("range", order_by="bin"))
     back = pl.len() >= 3 * pl.col("port").n_unique()
     fresh = windows.group_by("range").agg(fresh=pl.col("other").mean(), back=back)
-    # One window says nothing of this.
-    return found.join(fresh.with_columns(pl.col("fresh").fill_null(1.0)), on="range")
+    # One window says nothing of this. Where records of one check and of several are taken together, the ports that have
+    # one change from window to window, though all of them together are the same.
+    out = found.join(fresh.with_columns(pl.col("fresh").fill_null(1.0)), on="range")
+    best = pl.col("fresh").max().over("unit", "lo", "hi")
+    return out.with_columns(fresh=pl.when(pl.col("folds") > 1).then(best).otherwise("fresh"))
 
 
 def _fresh_by_size(found: pl.DataFrame) -> pl.DataFrame:

@@ -60,7 +60,7 @@ def folded(found: pl.DataFrame, reduced: Reduced) -> pl.DataFrame:
     records = _records(mine, reduced)
     bases = [_base(port, each) for port, each in records.group_by(KEYS, maintain_order=True)]
     known = pl.DataFrame(
-        [base for base in bases if base],
+        alike([base for base in bases if base]),
         schema={**{k: found.schema[k] for k in KEYS}, "x_one": pl.Float64},
         orient="row",
     )
@@ -112,6 +112,20 @@ def _base(port: tuple[Any, ...], records: pl.DataFrame) -> tuple[Any, ...] | Non
     silent = pl.col("x") == options(pl.lit(port[2])) * pl.col("packets")
     one = single(sizes.filter(~silent).rows(), pl.select(options(pl.lit(port[2]))).item())
     return (*port, one) if one else None
+
+
+def alike(bases: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the checkers' bases (who, port, h, x) with those that are another's at the same port several times over.
+
+    >>> alike([("a", 80, 52, 414.0), ("b", 80, 52, 138.0), ("c", 80, 52, 500.0)])
+    [('a', 80, 52, 138.0), ('b', 80, 52, 138.0), ('c', 80, 52, 500.0)]
+    """
+    out = []
+    for who, port, h, x in bases:
+        others = [one for _, there, like, one in bases if (there, like) == (port, h) and one < x]
+        whole = [one for one in others if abs(x / one - round(x / one)) * one <= NEAR * x]
+        out.append((who, port, h, min(whole, default=x)))
+    return out
 
 
 def single(sizes: list[tuple[int, int, int]], syn: int) -> float:

@@ -6,7 +6,7 @@ import polars as pl
 
 from flowkit.questions.health.segments import longer, syns_only
 from flowkit.split.beat import cleaned, options
-from flowkit.split.folds import single
+from flowkit.split.folds import alike, single
 
 _PAIR = ["target", "checker"]
 # A check that nobody answers is a SYN and three more, 1, 3 and 7 s later: by then it is given up (10 s by default).
@@ -43,14 +43,15 @@ def _sizes(parts: pl.DataFrame) -> pl.DataFrame:
     for _, each in sized.filter(pl.col("x") > 0).group_by("unit", maintain_order=True):
         h, rows = each["h"][0], each.sort("n", "x", "packets", descending=[True, False, False])
         one = single(rows.select("x", "packets", "n").rows(), pl.select(options(pl.lit(h))).item())
-        found.append((*each.select(unit).row(0), h, one))
+        if one:
+            found.append((*each.select(unit).row(0), h, one))
     schema = {
         "checker": parts.schema["checker"],
         "served": parts.schema["served"],
         "h": pl.Int64(),
         "one": pl.Float64(),
     }
-    return pl.DataFrame(found, schema=schema, orient="row")
+    return pl.DataFrame(alike(found), schema=schema, orient="row")
 
 
 def vain() -> pl.Expr:
