@@ -454,6 +454,19 @@ def test_service_beside_a_health_check_port_of_its_own_is_what_goes_to_the_addre
     assert target_health(flows).collect()["service"].to_list() == [4, 4]
 
 
+def test_service_beside_two_health_check_ports_is_told_at_the_one_that_fails() -> None:
+    """Checks go to ports 80 and 81, clients to port 443: counted at both, the service would seem twice as much."""
+    ports = pl.col("srcport", "dstport")
+    failing = frame(story((0, 1, ANSWERED), (1, 3, REFUSED))).with_columns(ports.replace(80, 81))
+    visits = frame(*(check(65 + tick, (5, 400, 5, 900), kind="service") for tick in range(4)))
+    parts = [frame(story((0, 3, ANSWERED))), failing, visits.with_columns(ports.replace(80, 443))]
+    found = health_changes(pl.concat(parts))
+    assert found.group_by("target").agg(pl.col("service").sum()).sort("target").collect().rows() == [
+        (f"{TARGET}:80", 0),
+        (f"{TARGET}:81", 4),
+    ]
+
+
 def test_service_goes_with_the_port_it_went_to_and_with_one_only() -> None:
     """Port 80 is for checks alone; 81 is checked too and has clients, and so has 82, which nobody checks."""
     ports = pl.col("srcport", "dstport")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.questions.health.bins import Bins
+from flowkit.questions.health.outcomes import FAILED
 
 # A connection that gets no further than its SYNs: 60 bytes each, 48 or 44 without timestamps; Linux has sent three
 # within the seven seconds that clients wait at the most. More packets of such a size may carry data.
@@ -22,7 +23,8 @@ def served(health: pl.DataFrame, records: pl.LazyFrame, bins: Bins) -> pl.DataFr
     Of the failed ones that may be checks or service, those are service that are more than the checks due. Where a
     target answered no check, how many are due is not known: `alike` counts them, and they are in neither of the two.
     Where nobody but checkers meets a target's port, it is a health-check port of its own, and the service is what goes
-    to the ports of its address that nobody checks: `elsewhere`.
+    to the ports of its address that nobody checks: `elsewhere`. Of several such ports of an address the one that fails
+    most has it, so that it is counted once.
     """
     health = health.with_columns(_address=_ADDRESS, _port=_PORT)
     seen = _in_rows(_counts(health, records, bins), health)
@@ -36,13 +38,27 @@ def served(health: pl.DataFrame, records: pl.LazyFrame, bins: Bins) -> pl.DataFr
         .join(unchecked, on=["_address", "_bin"], how="left", suffix="_address")
         .join(maybe, on=end, how="left")
     )
-    met = pl.col("service").is_not_null().any().over("target")
-    counts = [pl.when(met).then(name).otherwise(f"{name}_address").fill_null(0).alias(name) for name in _COUNTS]
+    joined = joined.with_columns(_met=pl.col("service").is_not_null().any().over("target"))
+    joined = joined.join(_bearers(joined.filter(~pl.col("_met"))), on="target", how="left")
+    met, bears = pl.col("_met"), pl.col("_bears").fill_null(value=False)
+    theirs = [pl.when(bears).then(f"{name}_address") for name in _COUNTS]
+    counts = [
+        pl.when(met).then(name).otherwise(other).fill_null(0).alias(name)
+        for name, other in zip(_COUNTS, theirs, strict=True)
+    ]
     spare = (pl.col("_maybe").fill_null(0) - pl.col("borrowed").sum().over("target", "_bin")).clip(0)
     known = pl.col("answered").sum().over("target") > 0
     more = pl.when(known).then(spare).otherwise(0)
-    joined = joined.with_columns(*counts, alike=pl.when(known).then(0).otherwise(spare), elsewhere=~met)
+    joined = joined.with_columns(*counts, alike=pl.when(known).then(0).otherwise(spare), elsewhere=bears)
     return joined.with_columns(pl.col(*_COUNTS) + more).select(*health.drop("_address", "_port").columns, *SERVICE)
+
+
+def _bearers(unmet: pl.DataFrame) -> pl.DataFrame:
+    """Return of each address the target, of those whose port none but checkers meet, that has its service: `_bears`."""
+    failed = unmet.group_by("_address", "_port", "target").agg(failed=pl.sum_horizontal(pl.col(*FAILED).sum()))
+    first = failed.sort("_address", "failed", "_port", descending=[False, True, False])
+    first = first.unique("_address", keep="first", maintain_order=True)
+    return first.select("target", _bears=pl.lit(value=True))
 
 
 def _in_rows(seen: pl.DataFrame, health: pl.DataFrame) -> pl.DataFrame:
