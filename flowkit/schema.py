@@ -286,7 +286,7 @@ def field_of(name: str) -> Field:
     >>> field_of("bytes").unit, field_of("dst_port_range").column, field_of("New.Field").column, field_of("kind").column
     ('bytes', 'dst_port_range', 'new.field', 'kind_')
     """
-    return FIELDS.get(canonical(name)) or Field(canonical(name), 0, pl.String, UNKNOWN)
+    return FIELDS.get(name) or FIELDS.get(canonical(name)) or Field(canonical(name), 0, pl.String, UNKNOWN)
 
 
 def parse_fields(fields: str | Sequence[str]) -> tuple[str, ...]:

@@ -20,13 +20,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
-from flowkit.formats.careful import read_careful
+from flowkit.formats.careful import read_careful, read_whole
 from flowkit.formats.detect import detect
 from flowkit.formats.form import Format
 from flowkit.formats.parquet import read_parquet, read_parquet_pieces
 from flowkit.formats.pieces import seems_cut
-from flowkit.formats.spotty import read_spotty
-from flowkit.formats.text import Dirty, is_small, read_clean, read_small
+from flowkit.formats.text import Dirty, held, is_small, read_clean, read_small
 from flowkit.formats.wrapped import read_wrapped
 from flowkit.formats.zipped import Member, is_member, members, spoken
 
@@ -67,9 +66,9 @@ def read_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
 _READERS = {"text": read_careful, "csv": read_wrapped, "json": read_wrapped, "parquet": read_parquet_pieces}
 
 
-def _careful(path: str, form: Format, wanted: Wanted, *, whole: bool) -> Iterator[Batch]:
-    """Yield the records of a file that is not clean: as a `whole` where polars can read it so, else in blocks."""
-    yield from (read_spotty(path, form, wanted) if whole else None) or read_pieces(path, form, wanted)
+def _careful(path: str, form: Format, wanted: Wanted, text: bytes | None) -> Iterator[Batch]:
+    """Yield the records of a file that is not clean: as a whole where its text can be held, else in blocks."""
+    yield from read_pieces(path, form, wanted) if text is None else read_whole(path, text, form, wanted)
 
 
 def _clean(paths: Sequence[str], form: Format, wanted: Wanted) -> list[Batch]:
@@ -94,8 +93,8 @@ def _batches(paths: Sequence[str], form: Format, wanted: Wanted) -> Iterator[Bat
             yield from _batches(clean[:half], form, wanted)
             yield from _batches(clean[half:], form, wanted)
         else:
-            yield from _careful(clean[0], form, wanted, whole=not why.broken)
+            yield from _careful(clean[0], form, wanted, why.text or (None if why.broken else held(clean[0])))
     done, fit = set(clean), set(whole)
     for path in paths:
         if path not in done:
-            yield from _careful(path, form, wanted, whole=path in fit)
+            yield from _careful(path, form, wanted, held(path) if path in fit else None)

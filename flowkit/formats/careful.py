@@ -1,36 +1,36 @@
 """Damaged text to records: every line is looked at, none is lost.
 
 The text is taken in blocks of whole lines, so memory stays flat whatever the file's size. polars reads a block's words
-in one go; only the lines that may be no records as they stand get a second look (`flowkit.formats.odd`).
+in one go; the lines that may be no records as they stand are read once more as they are laid out
+(`flowkit.formats.layout`), and what is left gets a second look (`flowkit.formats.odd`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from io import BytesIO
-from itertools import pairwise
 
 import polars as pl
 
 from flowkit.formats.batch import QUARANTINE, Batch, Wanted
 from flowkit.formats.form import Format, fits, implied_status
-from flowkit.formats.loose import ODD, rows
-from flowkit.formats.odd import CUT, Odd, look, numbered
-from flowkit.formats.pieces import Block, blocks
-from flowkit.formats.text import STUMBLES
+from flowkit.formats.layout import SAMPLE, before, joined, seen
+from flowkit.formats.lines import Lines, of_block, of_series, of_text
+from flowkit.formats.loose import ODD
+from flowkit.formats.odd import CUT, Odd, Turn, look, turns
+from flowkit.formats.pieces import GZIP, blocks, head
 from flowkit.formats.words import judged, split, values
 from flowkit.schema import DEFAULT, TGW_DEFAULT, field_of, is_header
 from flowkit.wording import many
 
 NO_HEADER = "it names fields, but what follows does not hold them"
 
-_LOOK = 4096
-"""Bytes of a text that show how it is spaced."""
+_MANY = 500
+"""Odd lines from which on it pays to look for what they have in common."""
 
-Header = tuple[int, tuple[str, ...]]
-"""A header's line number and the fields it names."""
+_LAYOUTS = 6
+"""Layouts that are tried at the most."""
 
 
 def read_careful(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
@@ -38,8 +38,16 @@ def read_careful(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     notes: dict[str, str] = {}
     reader = Reader(path, form, wanted)
     for block in blocks(path, notes):
-        yield from reader.read(block)
+        yield from reader.read(of_block(block, reader.form, wanted), block.end)
     yield reader.last(notes)
+
+
+def read_whole(path: str, text: bytes, form: Format, wanted: Wanted) -> Iterator[Batch]:
+    """Yield the same of one object whose text is held."""
+    end = "" if text.endswith(b"\n") else "open" if head(path, 2) != GZIP else ""
+    reader = Reader(path, form, wanted)
+    yield from reader.read(of_text(text if text.endswith(b"\n") else text + b"\n", form, wanted), end)
+    yield reader.last({})
 
 
 @dataclass
@@ -54,34 +62,27 @@ class Reader:
     sample: str = ""
     left_out: dict[str, None] = field(default_factory=dict)
 
-    def read(self, block: Block) -> Iterator[Batch]:
-        """Yield the records of a block, in parts that stand under one header each."""
-        neat = _neat(block) if self.form.careful and spaced_oddly(block.data) else block
-        found = _rows(neat, self.form, self.wanted)
-        faults = block.faults | self._end(block)
-        if faults:
-            found = found.with_columns(pl.col(ODD) | pl.int_range(pl.len()).is_in([n - block.number for n in faults]))
-        good, odd = self.judged(found, _odd_lines(block, found[ODD]), faults)
-        foreign = self.foreign(odd)
-        if not foreign:
-            yield self.batch(good, odd)
-        elif false := [n for n, names in foreign if not _followed(n, names, block)]:
-            # A line of another program, made of words that are names of fields.
-            yield from self.read(replace(block, faults=faults | dict.fromkeys(false, NO_HEADER)))
-        else:
-            yield from self._parts(block, odd.headers)
-
-    def judged(
-        self, found: pl.DataFrame, lines: pl.DataFrame, faults: Mapping[int, str]
-    ) -> tuple[list[pl.DataFrame], Odd]:
-        """Return the records of rows as `loose.rows` has them and of the odd lines among them, and what is left."""
-        clean = found.lazy().filter(~pl.col(ODD)).with_columns(object=pl.lit(self.path))
-        lines, others = self._others(lines, faults)
-        return [self._wanted(clean, self.form), *others], look(lines, faults, self.form)
-
-    def foreign(self, odd: Odd) -> list[Header]:
-        """Return the headers that name other fields than those of the format."""
-        return [header for header in odd.headers if header[1] != self.form.names]
+    def read(self, lines: Lines, end: str = "") -> Iterator[Batch]:
+        """Yield the records of lines, those under one header after the other's; `end` is the block's."""
+        found, false = self._turns(lines)
+        lines = lines.with_faults(dict.fromkeys(false, NO_HEADER))
+        if not found:
+            yield self._under(self._ended(lines, end))
+            return
+        own = self.form
+        edges = [lines.numbers[0], *(turn.line for turn in found)]
+        under = [own.names, *(turn.names for turn in found)]
+        each = list(dict.fromkeys(under))
+        places = pl.Series(edges).search_sorted(lines.numbers, side="right") - 1
+        which = pl.Series([each.index(names) for names in under]).gather(places)
+        for i, names in enumerate(each):
+            self.form = replace(own, names=names)
+            part = lines.part(which == i)
+            if i and part.numbers.len():
+                part = of_series(part.text, part.numbers, self.form, self.wanted).with_faults(part.faults)
+            if part.numbers.len():
+                yield self._under(self._ended(part, end if names == under[-1] else ""))
+        self.form = replace(own, names=under[-1])
 
     def last(self, notes: Mapping[str, str]) -> Batch:
         """Return the batch that says what is to be said of the whole."""
@@ -90,18 +91,6 @@ class Reader:
         batch.notes = {self.path: words} if words else {}
         batch.left_out = tuple(self.left_out)
         return batch
-
-    def batch(self, good: Sequence[pl.DataFrame], odd: Odd) -> Batch:
-        """Return the good lines' records, then those of the lines that could be mended, and what the others are."""
-        self.glued += odd.glued.len()
-        self.sample = self.sample or (odd.glued[0][:CUT] if odd.glued.len() else "")
-        mended = [self._records(odd.mended, self.form)] if odd.mended.height else []
-        return Batch(
-            pl.concat([*good, *mended], how="diagonal"),
-            headers={self.path: len(odd.headers)},
-            blanks={self.path: odd.blanks},
-            quarantine=odd.bad.sort("line").select(pl.lit(self.path).alias("object"), *list(QUARANTINE)[1:]),
-        )
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be said of the object's lines."""
@@ -115,10 +104,73 @@ class Reader:
             left = ", ".join(self.left_out)
             yield f"a header or a format inside it has {left}: flowkit.load keeps what flowkit.scan leaves out"
 
+    def _turns(self, lines: Lines) -> tuple[list[Turn], list[int]]:
+        """Return where headers stand, if one names other fields, and the lines that only look like such headers.
+
+        Those are lines of another program, made of words that are names of fields.
+        """
+        found = self.foreign(lines.odd, lines.faults)
+        foreign = [turn for turn in found if turn.names != self.form.names]
+        false = {turn for turn in foreign if not _followed(turn, lines)}
+        found = [turn for turn in found if turn not in false]
+        return (found if len(foreign) > len(false) else []), [turn.line for turn in false if not turn.behind]
+
+    def _ended(self, lines: Lines, end: str) -> Lines:
+        """Return the lines with the reason why the last cannot be trusted, where the file ends inside it or may do."""
+        last = self.form.names[-1]
+        if end == "cut" and last != "log-status":
+            return lines.with_faults({lines.numbers[-1]: "the file is cut short in this line"})
+        if end == "open" and field_of(last).raw != pl.String:
+            why = f"the file ends here without a line end, so that its last number, {last}, may be cut short"
+            return lines.with_faults({lines.numbers[-1]: why})
+        return lines
+
+    def _under(self, lines: Lines) -> Batch:
+        """Return the batch of lines that stand under one header."""
+        self._note(lines)
+        return self.batch(lines.found, lines.odd, lines.faults)
+
+    def foreign(self, odd: pl.DataFrame, faults: Mapping[int, str]) -> list[Turn]:
+        """Return the headers among odd lines that name other fields than those of the format, and the others then."""
+        return turns(odd.filter(~pl.col("line").is_in(list(faults))), self.form)
+
+    def batch(self, found: pl.DataFrame, odd: pl.DataFrame, faults: Mapping[int, str]) -> Batch:
+        """Return the records of rows as `loose.rows` has them and of the odd lines among them, and what is left.
+
+        All stand under one header; `odd` has number (`line`) and `text`, `faults` why some are known to be no records.
+        """
+        odd, more = self._again(odd, faults)
+        odd, others = self._others(odd, faults)
+        rest = look(odd, faults, self.form) if odd.height else Odd()
+        self._glue(rest.glued.len(), rest.glued[0] if rest.glued.len() else "")
+        mended = [self._records(rest.mended, self.form)] if rest.mended.height else []
+        return Batch(
+            pl.concat([self._clean(found), *more, *others, *mended], how="diagonal"),
+            headers={self.path: rest.headers},
+            blanks={self.path: rest.blanks},
+            quarantine=rest.bad.sort("line").select(pl.lit(self.path).alias("object"), *list(QUARANTINE)[1:]),
+        )
+
+    def _again(self, lines: pl.DataFrame, faults: Mapping[int, str]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+        """Return the lines that are odd in each layout that many have, and the records of those that are not."""
+        records: list[pl.DataFrame] = []
+        while lines.height >= _MANY and len(records) < _LAYOUTS:
+            few = lines["text"].gather_every(max(1, lines.height // SAMPLE))
+            layout = seen(few.to_list(), self.form, odd=True)
+            if not layout:
+                break
+            tried = of_series(lines["text"], lines["line"], self.form, self.wanted, layout).with_faults(faults)
+            if (~tried.found[ODD]).sum() < lines.height // SAMPLE:
+                break
+            records.append(self._clean(tried.found))
+            self._note(tried)
+            lines = tried.odd
+        return lines, records
+
     def _others(self, lines: pl.DataFrame, faults: Mapping[int, str]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-        """Return which lines are odd in each format they may be of, and the records of those that are not."""
+        """Return which lines are of none of the other formats they may be of, and the records of those that are."""
         found = []
-        for names in (self.form.names, *self.form.also) if lines.height else ():
+        for names in self.form.also if lines.height else ():
             form = replace(self.form, names=names)
             spaces = pl.col("text").str.count_matches(" ", literal=True)
             likely = (spaces == form.lead + len(names) - 1) & ~pl.col("line").is_in(list(faults))
@@ -128,30 +180,24 @@ class Reader:
             known = judged(split(joined(tried["text"]), form), form)
             if known.height == tried.height and (good := known["_good"]).any():
                 found.append(self._records(known, form))
-                self.seen[names] += int(good.sum()) if names != self.form.names else 0
+                self.seen[names] += int(good.sum())
                 lines = pl.concat([tried.filter(~good), lines.filter(~likely)]).sort("line")
         return lines, found
 
-    def _parts(self, block: Block, headers: Sequence[Header]) -> Iterator[Batch]:
-        lines = block.data.split(b"\n")
-        edges = [block.number, *(n for n, _ in headers), block.number + block.count]
-        forms = [self.form, *(replace(self.form, names=names) for _, names in headers)]
-        for form, (begin, end) in zip(forms, pairwise(edges), strict=True):
-            if begin == end:
-                continue
-            self.form = form
-            data = b"\n".join(lines[begin - block.number : end - block.number])
-            faults = {n: why for n, why in block.faults.items() if begin <= n < end}
-            yield from self.read(Block(data, begin, end - begin, faults, block.end if end == edges[-1] else ""))
+    def _note(self, lines: Lines) -> None:
+        """Take note of the text that stands before the records of lines of one layout."""
+        layout = lines.layout
+        good = ~lines.found[ODD]
+        if layout and (layout.lead > self.form.lead or layout.stuck) and good.any():
+            first: str = lines.text.filter(good)[0]
+            self._glue(int(good.sum()), before(first, layout))
 
-    def _end(self, block: Block) -> dict[int, str]:
-        """Return the reason why the last line cannot be trusted, where the file ends inside it or may do so."""
-        last, number = self.form.names[-1], block.number + block.count - 1
-        if block.end == "cut" and last != "log-status":
-            return {number: "the file is cut short in this line"}
-        if block.end == "open" and field_of(last).raw != pl.String:
-            return {number: f"the file ends here without a line end, so that its last number, {last}, may be cut short"}
-        return {}
+    def _glue(self, count: int, text: str) -> None:
+        self.glued += count
+        self.sample = self.sample or text[:CUT]
+
+    def _clean(self, found: pl.DataFrame) -> pl.DataFrame:
+        return self._wanted(found.lazy().filter(~pl.col(ODD)).with_columns(object=pl.lit(self.path)), self.form)
 
     def _records(self, known: pl.DataFrame, form: Format) -> pl.DataFrame:
         frame = known.lazy().filter("_good").select(values(form)).with_columns(object=pl.lit(self.path))
@@ -169,75 +215,8 @@ class Reader:
         return pl.Schema({**types, "log_status": pl.String, "object": pl.String})
 
 
-def _rows(block: Block, form: Format, wanted: Wanted) -> pl.DataFrame:
-    """Return a block's rows as `loose.rows` has them; all are odd where polars cannot read them as they stand."""
-    for data in (block.data, None):
-        try:
-            # Some bytes may be no UTF-8; looking for them costs more.
-            text = block.data.decode("utf-8", "replace").encode() if data is None else data
-            found = rows(BytesIO(text + b"\n"), form, wanted)
-        except STUMBLES:
-            continue
-        if found.height == block.count:
-            return found
-    held = rows(BytesIO(b"\n"), form, wanted).clear()
-    return pl.DataFrame({ODD: [True] * block.count}, schema={ODD: pl.Boolean}).select(
-        *(pl.lit(None, dtype=t).alias(c) for c, t in held.schema.items() if c != ODD), ODD
-    )
-
-
-def _followed(number: int, names: Sequence[str], block: Block) -> bool:
+def _followed(turn: Turn, lines: Lines) -> bool:
     """Return whether one of the lines after a header holds its fields, or there is none after it."""
-    begin = number - block.number + 1
-    lines = block.data.split(b"\n", begin + 5)[begin : begin + 5]
-    words = [line.decode("utf-8", "replace").split() for line in lines if line.strip()]
-    return len(names) > 1 and (not words or any(fits(w, names) or is_header(w) for w in words))
-
-
-def _odd_lines(block: Block, odd: pl.Series) -> pl.DataFrame:
-    """Return the number and text of a block's odd lines."""
-    chosen = odd.arg_true().cast(pl.Int64)
-    lines = _lines(block) if chosen.len() else pl.Series([], dtype=pl.String)
-    if lines is None:
-        raw = block.data.split(b"\n")
-        lines = pl.Series([raw[i].decode("utf-8", "replace") for i in chosen], dtype=pl.String)
-    else:
-        lines = lines.gather(chosen)
-    return numbered(chosen + block.number, lines)
-
-
-def _lines(block: Block) -> pl.Series | None:
-    """Return the text of a block's lines, None where some bytes are no UTF-8 or make polars see something else."""
-    try:
-        lines = pl.scan_lines(BytesIO(block.data + b"\n")).collect()["line"]
-    except (pl.exceptions.ComputeError, OSError):  # What begins as compressed data do is unpacked, or tried.
-        return None
-    return lines if lines.len() == block.count else None
-
-
-def _neat(block: Block) -> Block:
-    """Return a block with one space between words and none around them."""
-    lines = _lines(block)
-    if lines is None:
-        lines = pl.Series(block.data.decode("utf-8", "replace").split("\n"), dtype=pl.String)
-    return replace(block, data=joined(tidy(lines)))
-
-
-def joined(lines: pl.Series) -> bytes:
-    """Return lines as text, without the last line end."""
-    return "".join(lines.str.join("\n")).encode()
-
-
-def spaced_oddly(text: bytes) -> bool:
-    """Return whether a text begins with lines that have other than single spaces."""
-    return any(sign in text[:_LOOK] for sign in (b"  ", b"\t", b"\n ")) or text[:1] == b" "
-
-
-def tidy(lines: pl.Series) -> pl.Series:
-    """Return lines with one space between words and none around them."""
-    if lines.str.contains("[\t\x0b\x0c]").any():
-        for sign in "\t\x0b\x0c":
-            lines = lines.str.replace_all(sign, " ", literal=True)
-    while lines.str.contains("  ", literal=True).any():
-        lines = lines.str.replace_all("  ", " ", literal=True)
-    return lines.str.strip_chars(" ")
+    begin = turn.line - lines.numbers[0] + (not turn.behind)
+    words = [line.split() for line in lines.text.slice(begin, 5) if line.strip()]
+    return len(turn.names) > 1 and (not words or any(fits(w, turn.names) or is_header(w) for w in words))

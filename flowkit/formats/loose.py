@@ -10,6 +10,7 @@ import polars as pl
 
 from flowkit.formats.batch import Wanted
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
+from flowkit.formats.layout import Layout
 from flowkit.formats.text import parsed, value
 from flowkit.formats.words import is_name
 from flowkit.schema import STATUSES, TIME, Field, field_of
@@ -17,15 +18,17 @@ from flowkit.schema import STATUSES, TIME, Field, field_of
 ODD = "_odd"
 
 
-def rows(source: str | BytesIO, form: Format, wanted: Wanted) -> pl.DataFrame:
+def rows(source: str | BytesIO, form: Format, wanted: Wanted, layout: Layout | None = None) -> pl.DataFrame:
     """Return a row a line: what is wanted of it as values, and `ODD` where it may be no record as it stands.
 
-    What is not wanted is not looked at, but for the number of words and the status.
+    What is not wanted is not looked at, but for the number of words and the status. Lines of another layout than the
+    format's are to be `layout.neat`.
     """
+    worded, words = (layout.worded, layout.lead) if layout else (False, form.lead)
     specs = {c: field_of(c) for c in form.columns}
-    kinds = {c: pl.String if _loose(spec) else parsed(spec, form) for c, spec in specs.items()}
+    kinds = {c: pl.String if _loose(spec) or worded else parsed(spec, form) for c, spec in specs.items()}
     kinds[form.columns[-1]] = pl.String  # A `-` there is a value, nothing at all is a line cut short.
-    lead = dict.fromkeys((f"_lead{i}" for i in range(form.lead)), pl.String)
+    lead = dict.fromkeys((f"_lead{i}" for i in range(words)), pl.String)
     texts = [c for c, spec in specs.items() if spec.raw == pl.String and c not in ("log_status", form.columns[-1])]
     lines = pl.scan_csv(
         source,
@@ -42,8 +45,16 @@ def rows(source: str | BytesIO, form: Format, wanted: Wanted) -> pl.DataFrame:
     )
     last = form.columns[-1]
     read = [s for c, s in specs.items() if s.raw != pl.String and (c in wanted.reads or wanted.open or c == last)]
-    as_text = {s.column for s in read if _loose(s)} | {last}
-    odd = reduce(or_, [*_out_of_shape(form), *(_out_of_range(s, as_text=s.column in as_text) for s in read)])
+    as_text = {s.column for s in read if _loose(s) or worded} | {last}
+    if worded:  # pandas makes 25238.0 of 25238.
+        lines = lines.with_columns(pl.col(s.column).str.strip_suffix(".0") for s in read)
+    odd = reduce(
+        or_,
+        [
+            *_out_of_shape(form, led=words == form.lead > 0),
+            *(_out_of_range(s, as_text=s.column in as_text) for s in read),
+        ],
+    )
     values = [_number(s) if s.column in as_text else value(s, form) for s in read]
     if last != "log_status" and specs[last].raw == pl.String:
         values.append(pl.when(pl.col(last) != "-").then(pl.col(last)).alias(last))
@@ -76,12 +87,12 @@ def _out_of_range(spec: Field, *, as_text: bool) -> pl.Expr:
     return ~(pl.col(spec.column) <= most).fill_null(value=False)
 
 
-def _out_of_shape(form: Format) -> list[pl.Expr]:
+def _out_of_shape(form: Format, *, led: bool) -> list[pl.Expr]:
     """Return the tests of a line that has too few words or too many, or is no record."""
     tests = [pl.col("_more").is_not_null()]
     if form.columns[-1] != "log_status":
         tests.append(pl.col(form.columns[-1]).is_null())
-    if form.lead:
+    if led:
         tests.append(~pl.col("_lead0").str.contains(r"^\d{4}-\d\d-\d\d").fill_null(value=False))
     if "log-status" in form.names:
         known = reduce(or_, (pl.col("log_status") == status for status in STATUSES))

@@ -20,7 +20,7 @@ from isal import igzip_lib, isal_zlib
 
 from flowkit.formats.batch import Batch, Types, Wanted
 from flowkit.formats.form import LATEST, MILLIS, Format, implied_status
-from flowkit.formats.pieces import GZIP, MEMBER, head
+from flowkit.formats.pieces import GZIP, MEMBER, glance, head
 from flowkit.formats.words import is_name
 from flowkit.schema import STATUSES, TIME, Field, field_of
 
@@ -31,6 +31,8 @@ _SMALL = 16 << 10
 
 _WHOLE = 16 << 20
 """Bytes of gzip files that are unpacked at once, to ten times as much or so."""
+
+_LOOK = 8192
 
 _MOST = 128 << 20
 """Bytes of text of small files put together."""
@@ -48,10 +50,11 @@ STUMBLES = (
 class Dirty(Exception):  # noqa: N818 - not an error: the sign to read with care
     """Some line of these files is not clean."""
 
-    @property
-    def broken(self) -> bool:
-        """Whether polars could not go on: the packing is damaged, or some bytes are no text."""
-        return isinstance(self.__cause__, OSError) or "utf-8" in str(self.__cause__)
+    text: bytes | None = None
+    """The text, where it is one file's and was unpacked already."""
+
+    broken = False
+    """Whether a file cannot be unpacked to its end."""
 
 
 def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
@@ -61,9 +64,20 @@ def read_clean(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     named = "object" in wanted.reads
     try:
         source = list(paths) if named else _unpacked(paths)
-    except (OSError, igzip_lib.IsalError) as why:  # type: ignore[misc]  # its stub calls the class a value
-        raise Dirty from OSError(str(why))
-    return _read(_scan(source, form, "object" if named else None), paths, form, wanted)
+    except (OSError, EOFError, igzip_lib.IsalError) as why:  # type: ignore[misc]  # its stub calls the class a value
+        raise _broken() from why
+    try:
+        return _read(_scan(source, form, "object" if named else None), paths, form, wanted)
+    except Dirty as why:
+        why.text = source[0] if len(source) == 1 and isinstance(source[0], bytes) else None
+        why.broken = isinstance(why.__cause__, OSError)
+        raise
+
+
+def _broken() -> Dirty:
+    dirty = Dirty()
+    dirty.broken = True
+    return dirty
 
 
 def read_small(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
@@ -89,16 +103,41 @@ def _unpacked(paths: Sequence[str]) -> list[str] | list[bytes]:
     texts: list[bytes] = []
     if sum(map(os.path.getsize, paths)) <= _WHOLE:
         for path in paths:
-            raw = Path(path).read_bytes()
-            size = int.from_bytes(raw[-4:], "little")
-            if raw[:2] != GZIP or raw.find(MEMBER, 1) > 0 or size > _MOST:
+            text = _of_gzip(Path(path).read_bytes())
+            if text is None:
                 break
-            texts.append(isal_zlib.decompress(raw, wbits=31, bufsize=size + 1))
-            if len(texts[-1]) != size:
-                break
+            texts.append(text)
         else:
             return texts
     return list(paths)
+
+
+def _of_gzip(raw: bytes) -> bytes | None:
+    """Return what gzip data of one member hold; None where they are more, or hold much.
+
+    Raises `EOFError` where they are cut short, and `IsalError` where they are damaged.
+    """
+    size = int.from_bytes(raw[-4:], "little")
+    if raw[:2] != GZIP or size > _MOST:
+        return None
+    machine = isal_zlib.decompressobj(wbits=31)
+    text = machine.decompress(raw, size + 1)
+    if not machine.eof and len(text) <= size:
+        raise EOFError
+    return text if machine.eof and not machine.unused_data and len(text) == size else None
+
+
+def held(path: str) -> bytes | None:
+    """Return the text of a file, if it is a text of which all can be held at once, as it is or in gzip."""
+    if not glance(path, _LOOK).plain or os.path.getsize(path) > _MOST // 2:  # noqa: PTH202
+        return None
+    raw = Path(path).read_bytes()
+    if raw[:2] != GZIP:
+        return None if MEMBER in raw else raw
+    try:
+        return _of_gzip(raw) if len(raw) <= _WHOLE else None
+    except (EOFError, igzip_lib.IsalError):  # type: ignore[misc]
+        return None
 
 
 def is_small(path: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Literal
 
 import polars as pl
 
@@ -11,18 +10,12 @@ from flowkit.formats.form import LATEST, MILLIS, Format
 from flowkit.schema import FIELDS, STATUSES, TIME, field_of
 
 
-def split(data: bytes, form: Format) -> pl.DataFrame:
+def split(text: bytes, form: Format) -> pl.DataFrame:
     """Return a row a line: its words as columns, null where there is none, and `_more` where there are too many."""
-    try:
-        return _split(data, form, "utf8")
-    except pl.exceptions.ComputeError:  # Some bytes are no UTF-8; looking for them costs more.
-        return _split(data, form, "utf8-lossy")
-
-
-def _split(data: bytes, form: Format, encoding: Literal["utf8", "utf8-lossy"]) -> pl.DataFrame:
     names = [*(f"_lead{i}" for i in range(form.lead)), *form.columns, "_more"]
     return pl.scan_csv(
-        BytesIO(data + b"\n"),
+        BytesIO(b"\n" + text),  # A text that begins as compressed data do would be unpacked.
+        skip_lines=1,
         separator=" ",
         quote_char=None,
         has_header=False,
@@ -31,7 +24,6 @@ def _split(data: bytes, form: Format, encoding: Literal["utf8", "utf8-lossy"]) -
         missing_columns="insert",
         extra_columns="ignore",
         truncate_ragged_lines=True,
-        encoding=encoding,
     ).collect()
 
 

@@ -13,8 +13,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from isal import igzip_lib, isal_zlib
 
 from flowkit.errors import FormatError, SourceError
+from flowkit.wording import many
 
 _SIGN = b"PK\x03\x04"
 _METHODS = {0: "stored", 8: "deflated"}
@@ -65,10 +69,85 @@ def _broken(path: str, error: Exception) -> str:
         file.seek(max(0, size - _END_WITHIN))
         if _END in file.read():
             return f"its zip directory is damaged ({error})"
+    found = len(salvaged(path))
+    what = f"the {many(found, 'file')} at its beginning {'is' if found == 1 else 'are'} read, as far as the data go. "
     return (
-        "its end, where a zip archive lists what is in it, is missing: was its download cut short? Fetch it again, or "
-        "take out what is there with  zip -FF CUT.zip --out MENDED.zip"
+        "its end, where a zip archive lists what is in it, is missing: was its download cut short? "
+        f"{what if found else ''}Fetch it again to have the rest"
     )
+
+
+_HEADER = struct.Struct("<4s5H3I2H")
+"""What stands before a member: sign, version, flags, method, time, date, CRC, packed size, size, two lengths."""
+
+_SIZE_BEHIND = 8
+"""The flag that says that checksum and size stand behind the data, as they were written as a stream."""
+
+
+def salvaged(path: str) -> list[Member]:
+    """Return the members of an archive whose end is missing: those that begin in it, the last perhaps cut short."""
+    found = []
+    with Path(path).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        at = file.seek(0)
+        while at < size and (info := _info(file)):
+            at = file.seek(info.compress_size, os.SEEK_CUR)
+            if info.flag_bits & _SIZE_BEHIND:
+                info.CRC, at = _behind(file)
+            if not info.is_dir():
+                found.append(_member(path, info))
+    return found
+
+
+def _info(file: BinaryIO) -> zipfile.ZipInfo | None:
+    """Return what is said of the member that begins here, and go to its data; None where none begins."""
+    begin, head = file.tell(), file.read(_HEADER.size)
+    if len(head) < _HEADER.size or head[:4] != _SIGN:
+        return None
+    _, _, flags, method, _, _, crc, packed, _, name, extra = _HEADER.unpack(head)
+    info = zipfile.ZipInfo(file.read(name).decode("utf-8" if flags & 0x800 else "cp437", "replace"))
+    more = file.read(extra)
+    info.header_offset, info.flag_bits, info.compress_type, info.CRC = begin, flags, method, crc
+    info.compress_size = _large(more) if packed == 0xFFFFFFFF else packed
+    if flags & _SIZE_BEHIND:
+        info.compress_size = _deflated_size(file) if method == zipfile.ZIP_DEFLATED else 0
+    return info
+
+
+def _large(extra: bytes) -> int:
+    """Return the packed size that stands in a member's extra field, as it is too large for its own place."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        if kind == 1 and length >= 16:
+            return int.from_bytes(extra[12:20], "little")
+        extra = extra[4 + length :]
+    return 0
+
+
+def _deflated_size(file: BinaryIO) -> int:
+    """Return how many bytes the data from here on are, unpacked to see where they end."""
+    begin, machine = file.tell(), isal_zlib.decompressobj(wbits=-15)
+    try:
+        while not machine.eof and (data := file.read(1 << 16)):
+            while data and not machine.eof:
+                machine.decompress(data, 1 << 20)
+                data = machine.unconsumed_tail
+    except igzip_lib.IsalError:  # type: ignore[misc]  # its stub calls the class a value
+        pass
+    end = file.tell() - len(machine.unused_data)
+    file.seek(begin)
+    return end - begin
+
+
+def _behind(file: BinaryIO) -> tuple[int, int]:
+    """Return the checksum that stands behind a member's data, and where the next one begins."""
+    said = file.read(24)
+    signed = 4 if said[:4] == b"PK\x07\x08" else 0
+    crc = int.from_bytes(said[signed : signed + 4], "little")
+    for length in (12, 20):
+        if said[signed + length : signed + length + 2] in (b"PK", b""):
+            break
+    return crc, file.seek(min(0, signed + length - len(said)), os.SEEK_CUR)
 
 
 def _member(path: str, info: zipfile.ZipInfo) -> Member:

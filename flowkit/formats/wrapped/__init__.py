@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from flowkit.formats.batch import Batch, Wanted
 from flowkit.formats.careful import NO_HEADER, Reader
 from flowkit.formats.form import Format
+from flowkit.formats.lines import of_block
 from flowkit.formats.pieces import Block
 from flowkit.formats.wrapped import events, tables
 from flowkit.formats.wrapped.rows import Found, Heading, gathered
@@ -24,7 +25,7 @@ def read_wrapped(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     parts = tables.parts if form.kind == "csv" else events.parts
     for part in gathered(parts(path, form, wanted, notes)):
         if isinstance(part, Block):
-            yield from reader.read(part)
+            yield from reader.read(of_block(part, reader.form, wanted), part.end)
         else:
             yield _header(reader) if isinstance(part, Heading) else _batch(reader, part)
     yield reader.last(notes)
@@ -37,8 +38,6 @@ def _header(reader: Reader) -> Batch:
 
 
 def _batch(reader: Reader, part: Found) -> Batch:
-    good, odd = reader.judged(part.values, part.odd, part.faults)
-    if foreign := reader.foreign(odd):  # Words of a record that are names of fields.
-        faults = dict(part.faults) | dict.fromkeys((number for number, _ in foreign), NO_HEADER)
-        good, odd = reader.judged(part.values, part.odd, faults)
-    return reader.batch(good, odd)
+    found = reader.foreign(part.odd, part.faults)  # Words of a record that are names of fields.
+    false = {turn.line: NO_HEADER for turn in found if turn.names != reader.form.names and not turn.behind}
+    return reader.batch(part.values, part.odd, {**part.faults, **false})
