@@ -27,7 +27,7 @@ from flowkit.formats.parquet import read_parquet, read_parquet_pieces
 from flowkit.formats.pieces import seems_cut
 from flowkit.formats.text import Dirty, held, is_small, read_clean, read_small
 from flowkit.formats.wrapped import read_wrapped
-from flowkit.formats.zipped import Member, is_member, members, spoken
+from flowkit.formats.zipped import Member, is_member, members, salvaged, spoken
 
 __all__ = [
     "QUARANTINE",
@@ -40,6 +40,7 @@ __all__ = [
     "members",
     "read",
     "read_pieces",
+    "salvaged",
     "spoken",
 ]
 

@@ -317,11 +317,12 @@ _HEAD = 1024
 
 
 def _opens(data: bytes) -> bool:
-    """Return whether gzip data can be unpacked, to begin with."""
+    """Return whether gzip data can be unpacked, to begin with, and are text then."""
     try:
-        return bool(zlib.decompressobj(wbits=31).decompress(data, 1))
-    except zlib.error:
+        text = isal_zlib.decompressobj(wbits=31).decompress(data, PIECE)
+    except igzip_lib.IsalError:  # type: ignore[misc]
         return False
+    return len(text) >= _FEW and _is_words(text[:_FEW])
 
 
 def _from(source: Source, begin: int) -> Iterator[bytes]:

@@ -67,14 +67,15 @@ def _broken(path: str, error: Exception) -> str:
     with Path(path).open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _END_WITHIN))
-        if _END in file.read():
-            return f"its zip directory is damaged ({error})"
-    found = len(salvaged(path))
-    what = f"the {many(found, 'file')} at its beginning {'is' if found == 1 else 'are'} read, as far as the data go. "
-    return (
-        "its end, where a zip archive lists what is in it, is missing: was its download cut short? "
-        f"{what if found else ''}Fetch it again to have the rest"
+        ended = _END in file.read()
+    missing = "its end, where a zip archive lists what is in it, is missing: was its download cut short?"
+    why = f"its zip directory is damaged ({error})." if ended else missing
+    if not (found := len(salvaged(path))):
+        return why.removesuffix(".") if ended else f"{why} Fetch it again"
+    held = (
+        f"What the {many(found, 'file')} at its beginning {'holds' if found == 1 else 'hold'} is read as far as it goes"
     )
+    return f"{why} {held}. Fetch it again to have the rest"
 
 
 _HEADER = struct.Struct("<4s5H3I2H")
@@ -85,18 +86,22 @@ _SIZE_BEHIND = 8
 
 
 def salvaged(path: str) -> list[Member]:
-    """Return the members of an archive whose end is missing: those that begin in it, the last perhaps cut short."""
-    found = []
-    with Path(path).open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        at = file.seek(0)
-        while at < size and (info := _info(file)):
-            at = file.seek(info.compress_size, os.SEEK_CUR)
-            if info.flag_bits & _SIZE_BEHIND:
-                info.CRC, at = _behind(file)
-            if not info.is_dir():
-                found.append(_member(path, info))
-    return found
+    """Return the members of an archive that has lost its list: those that begin in it, the last perhaps cut short."""
+    try:
+        with Path(path).open("rb") as file:
+            return [_member(path, info) for info in _walked(file) if info.filename and not info.is_dir()]
+    except OSError:
+        return []
+
+
+def _walked(file: BinaryIO) -> Iterator[zipfile.ZipInfo]:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while info := _info(file):
+        file.seek(min(info.compress_size, size), os.SEEK_CUR)
+        if info.flag_bits & _SIZE_BEHIND:
+            info.CRC = _behind(file)
+        yield info
 
 
 def _info(file: BinaryIO) -> zipfile.ZipInfo | None:
@@ -139,15 +144,13 @@ def _deflated_size(file: BinaryIO) -> int:
     return end - begin
 
 
-def _behind(file: BinaryIO) -> tuple[int, int]:
-    """Return the checksum that stands behind a member's data, and where the next one begins."""
+def _behind(file: BinaryIO) -> int:
+    """Return the checksum that stands behind a member's data, and go to where the next one begins."""
     said = file.read(24)
     signed = 4 if said[:4] == b"PK\x07\x08" else 0
-    crc = int.from_bytes(said[signed : signed + 4], "little")
-    for length in (12, 20):
-        if said[signed + length : signed + length + 2] in (b"PK", b""):
-            break
-    return crc, file.seek(min(0, signed + length - len(said)), os.SEEK_CUR)
+    length = signed + (12 if said[signed + 12 : signed + 14] in (b"PK", b"") else 20)
+    file.seek(min(0, length - len(said)), os.SEEK_CUR)
+    return int.from_bytes(said[signed : signed + 4], "little")
 
 
 def _member(path: str, info: zipfile.ZipInfo) -> Member:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowkit.errors import FlowkitError, SourceError
-from flowkit.formats import members
+from flowkit.formats import members, salvaged
 from flowkit.sources.objects import Object, slot_of
 
 
@@ -82,10 +82,12 @@ def _objects(path: str, name: str) -> list[Object]:
     if not path.lower().endswith(".zip"):
         return [whole]
     try:
-        held = members(path)
+        held, first = members(path), list[Object]()
     except FlowkitError:
-        return [whole]
-    return [Object(f"{name}/{m.name}", m.path, m.size, whole.modified, slot_of(m.name)) for m in held] or [whole]
+        held, first = salvaged(path), [whole]
+    return first + [Object(f"{name}/{m.name}", m.path, m.size, whole.modified, slot_of(m.name)) for m in held] or [
+        whole
+    ]
 
 
 def _object(path: str, name: str) -> Object:

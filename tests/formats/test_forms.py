@@ -207,6 +207,7 @@ def test_a_damaged_archive_and_its_neighbours(written: Writer) -> None:
     folder: Path = written("a.zip", data=cut(zipped(a__log=text(FLOW)))).parent
     assert fk.load(folder, cache=False).ledger.select("object", "format", "flows").rows() == [
         ("a.zip", "not read", 0),
+        ("a.zip/a.log", "not read", 0),
         ("b.log", "text, default format", 1),
     ]
 

@@ -230,3 +230,46 @@ def test_a_line_that_begins_as_compressed_data_do_is_a_malformed_line(written: W
         if place or first[0] != 0x1F:  # A file that begins so is a gzip file.
             ledger = fk.load(written(f"{place}.log", data=data), cache=False).ledger
             assert ledger.select("flows", "malformed").row(0) == (20 * (place + 1), 1)
+
+
+LAID_OUT: list[Callable[[str], str]] = [
+    lambda line: f"Nov  3 12:00:01 host flows[1]: {line}",
+    lambda line: f"INFO:{line}",
+    lambda line: line.replace(" ", "  "),
+    lambda line: "  ".join(word.ljust(9) for word in line.split()),
+    lambda line: line.replace(" ", "\t"),
+    lambda line: line.replace(" ", "\xa0"),
+    lambda line: f" {line}  ",
+    lambda line: f"\ufeff{line}\r",
+    lambda line: line.replace(" 80 ", " 80.0 "),
+    lambda line: line.replace("eni-1", "eni-1\udcff"),
+]
+
+
+@pytest.mark.parametrize("share", [1, 2, 20])
+@pytest.mark.parametrize("change", LAID_OUT)
+def test_lines_laid_out_in_another_way_are_records(written: Writer, change: Callable[[str], str], share: int) -> None:
+    """All of them, half, or a few among others that are cut: the same come back as from the file that is clean."""
+    ports = [FLOW.replace("40000", str(port)) for port in range(2000, 3400)]
+    lines = [change(line) if i % share == 0 else line[:40] if i % share == 9 else line for i, line in enumerate(ports)]
+    path = written("a.log", data="\n".join([HEADER, *lines, ""]).encode("utf-8", "surrogateescape"))
+    batch = read_one(path)
+    cut = [i + 2 for i in range(1400) if i % share == 9]
+    assert batch.quarantine["line"].to_list() == cut
+    assert sorted(batch.frame["srcport"]) == [2000 + i for i in range(1400) if i + 2 not in cut]
+    assert batch.frame["dstport"].unique().to_list() == [80]
+
+
+def test_a_header_behind_a_record_turns_what_follows_to_its_format(written: Writer) -> None:
+    """Its own line is malformed, as a line end is missing; the lines below hold what it names."""
+    path = written("a.log", HEADER, FLOW, f"{FLOW}srcaddr bytes packets log-status", "10.0.0.9 900 3 OK", HEADER, FLOW)
+    batch = read_one(path)
+    assert counted(batch) == {"flows": 3, "malformed": 1, "header": 2}
+    assert batch.frame.filter(srcaddr="10.0.0.9").select("bytes", "packets").rows() == [(900, 3)]
+
+
+def test_formats_that_take_turns_are_each_read_by_their_own_header(written: Writer) -> None:
+    turns = [["srcaddr bytes packets log-status", f"10.0.0.{i} 900 3 OK", HEADER, FLOW, FLOW] for i in range(50)]
+    batch = read_one(written("a.log.gz", HEADER, FLOW, *(line for turn in turns for line in turn)))
+    assert counted(batch) == {"flows": 151, "header": 101}
+    assert batch.frame["bytes"].sum() == 50 * 900 + 101 * 164
