@@ -135,7 +135,6 @@ def byhand(row: dict[str, Any]) -> dict[str, Any]:
     """Return what a person's decision changes about a cluster: its kind, how sure it is, and the reason."""
     if row["decided"] is None:
         return {}
-    said = f"decided by hand; the evidence says {certain(row)}: "
-    sure = 0.5 if row["decided"] == "uncertain" else 1.0
-    words = {name: said + row[name] for name in ("reason", "looks_like")}
-    return {"kind": row["decided"], "confidence": sure, **words}
+    said = f"the evidence says {certain(row)}: "
+    words = {"reason": f"decided by hand; {said}{row['reason']}", "looks_like": said + row["looks_like"]}
+    return {"kind": row["decided"], "confidence": 0.5 if row["decided"] == "uncertain" else 1.0, **words}

@@ -179,9 +179,9 @@ def sides(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what speaks for health checks and what against, as far as anything does, each with its name.
 
     >>> sides({"speaks_for": "far steadier than chance", "speaks_against": ""})
-    [('for', 'far steadier than chance')]
+    [('for health checks', 'far steadier than chance')]
     """
-    said = (("for", row["speaks_for"]), ("against", row["speaks_against"]))
+    said = (("for health checks", row["speaks_for"]), ("against", row["speaks_against"]))
     return [(side, words) for side, words in said if words]
 
 
