@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,3 +68,16 @@ def sample(found: list[Stretch], first: datetime, last: datetime) -> pl.Expr:
     gap = (last - first - length) / (pieces - 1)
     begins = [first + gap * i for i in range(pieces)]
     return pl.any_horizontal([pl.col("start").is_between(b, b + length, closed="left") for b in begins])
+
+
+def by_time(flows: pl.LazyFrame, most: int = 4 * MOST) -> list[pl.LazyFrame]:
+    """Return the flows a stretch of time at a time, of about `most` records, where each of them is read only once so.
+
+    That is where they come from Parquet, as a case's do, of which a filter on the time opens only what it needs. Of
+    anything else a part costs as much as the whole, and the whole comes back.
+    """
+    read = re.findall(r"^\s*(.*SCAN|DF) \[", flows.explain(optimized=False), re.MULTILINE)
+    if not read or any(source.split()[0] != "Parquet" for source in read):
+        return [flows]
+    found = stretches(flows, most)
+    return [flows.filter(stretch.holds()) for stretch in found] if len(found) > 1 else [flows]

@@ -106,9 +106,17 @@ def total(*names: str) -> pl.Expr:
 def biggest(flows: pl.LazyFrame, by: str, *, most: int = 12, measure: pl.Expr) -> pl.LazyFrame:
     """Return the flows with the column `by` as text, of its biggest values only: the smaller ones are "other"."""
     flows = flows.with_columns(text(by))
-    sizes = flows.group_by(by).agg(measure.alias("_size"))
+    return only(flows, by, first(flows.group_by(by).agg(measure.alias("_size")), by, most=most))
+
+
+def first(sizes: pl.LazyFrame, by: str, *, most: int = 12) -> pl.LazyFrame:
+    """Return the values of `by` that keep their names, by their `_size`: all, or where there are more, `most` less 1."""
     ranked = sizes.sort("_size", by, descending=[True, False]).with_row_index("_rank")
-    kept = ranked.filter((pl.len() <= most) | (pl.col("_rank") < most - 1)).select(by, _kept=pl.lit(value=True))
+    return ranked.filter((pl.len() <= most) | (pl.col("_rank") < most - 1)).select(by, _kept=pl.lit(value=True))
+
+
+def only(flows: pl.LazyFrame, by: str, kept: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the flows with the values of `by` that are `kept`, and "other" for the rest."""
     other = pl.when(pl.col("_kept")).then(pl.col(by)).otherwise(pl.lit(OTHER))
     return flows.join(kept, on=by, how="left").with_columns(other.alias(by)).drop("_kept")
 

@@ -6,8 +6,9 @@ import re
 
 import polars as pl
 
+from flowkit.case.stretches import by_time
 from flowkit.errors import QuestionError
-from flowkit.questions.shared import COUNTS, biggest, columns, require, seen_from, sums, text, total
+from flowkit.questions.shared import COUNTS, columns, first, only, require, seen_from, sums, text, total
 from flowkit.schema import TIME
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -51,14 +52,27 @@ def timeline(flows: pl.LazyFrame, *, every: str = "1m", by: str | None = None, v
     width, keys = _millis(every), columns(by)
     require(flows, ["start", "end", "packets", "bytes"], keys, made=("time", "vantage", *COUNTS))
     seen = seen_from(flows, vantage, refused="action" in keys)
-    # Records that share both times are summed before they are spread: on AWS, most of a window's records do. The
-    # biggest values are looked for among these sums: the records themselves are not held for it.
-    runs = seen.group_by(*text(*keys), *_interval()).agg(sums())
+    schema = {"time": TIME} | dict.fromkeys(keys, pl.String()) | dict.fromkeys(COUNTS, pl.Int64())
+    whole = pl.defer(lambda: _answer(seen, keys, width), schema=schema)
+    return whole.with_columns(vantage=pl.lit(vantage))
+
+
+def _answer(seen: pl.LazyFrame, keys: tuple[str, ...], width: int) -> pl.DataFrame:
+    """Go over the flows a stretch of time at a time: each has few runs, whatever the length of the log."""
+    parts = by_time(seen)
+    # Records that share both times are summed before they are spread: on AWS, most of a window's records do.
+    runs = [part.group_by(*text(*keys), *_interval()).agg(sums()) for part in parts]
     for key in keys:
-        runs = biggest(runs, key, measure=total("bytes"))
-    parts = _spread(runs, width)
+        # Of one part the biggest values are looked for among the runs, so that it is read once.
+        among = runs if len(runs) == 1 else [part.with_columns(text(key)) for part in parts]
+        sizes = [each.group_by(key).agg(total("bytes").alias("_size")) for each in among]
+        if len(runs) > 1:
+            sizes = [size.collect(engine="streaming").lazy() for size in sizes]
+        kept = first(pl.concat(sizes).group_by(key).agg(total("_size")), key)
+        runs = [only(run, key, kept) for run in runs]
     time = pl.col("_bin").mul(width).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME).alias("time")
-    return parts.group_by(time, *keys).agg(total(*COUNTS)).sort("time", *keys).with_columns(vantage=pl.lit(vantage))
+    bins = [_spread(run, width).group_by(time, *keys).agg(total(*COUNTS)).collect(engine="streaming") for run in runs]
+    return pl.concat(bins).group_by("time", *keys).agg(total(*COUNTS)).sort("time", *keys)
 
 
 def _interval() -> list[pl.Expr]:
