@@ -110,7 +110,7 @@ def biggest(flows: pl.LazyFrame, by: str, *, most: int = 12, measure: pl.Expr) -
 
 
 def first(sizes: pl.LazyFrame, by: str, *, most: int = 12) -> pl.LazyFrame:
-    """Return the values of `by` that keep their names, by their `_size`: all, or where there are more, `most` less 1."""
+    """Return the values of `by` that keep their names, by their `_size`: all, or one less than `most`."""
     ranked = sizes.sort("_size", by, descending=[True, False]).with_row_index("_rank")
     return ranked.filter((pl.len() <= most) | (pl.col("_rank") < most - 1)).select(by, _kept=pl.lit(value=True))
 

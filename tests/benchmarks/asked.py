@@ -1,8 +1,9 @@
 """flowkit asked one thing: `python asked.py WHAT FOLDER CACHE [START END]`, in the project's environment.
 
-`all` asks every question, each in a process of its own, and prints one table. `scan` is the question of contenders.py
-of the files themselves, `case` the same of a case whose records the cache holds, `load` the making of that case; every
-other WHAT is a question that the notebooks ask of it.
+`all FOLDER CACHE` asks every question three times, each time in a process of its own, and prints one table of medians;
+`all FOLDER CACHE LARGER ITS_CACHE` puts the same of a larger log beside them, to see that memory does not grow.
+`scan` is the question of contenders.py of the files themselves, `case` the same of a case whose records the cache
+holds, `load` the making of that case; every other WHAT is a question that the notebooks ask of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from measure import Row, answer, measured, peak, shown, tell
+from measure import Measured, Row, answer, measured, middle, peak, shown, tell
 
 import flowkit as fk
 
@@ -52,11 +53,29 @@ QUESTIONS: dict[str, Callable[[fk.Case], dict[str, Any]]] = {
 }
 
 
+def every(folder: str, cache: str, larger: str | None, its_cache: str | None) -> None:
+    """Ask everything, and print the table."""
+
+    def ask(what: str, *logs: str) -> Measured:
+        return middle([measured(sys.executable, "asked.py", what, *logs) for _ in range(RUNS)])
+
+    rows = []
+    for name in QUESTIONS:
+        took, note = ask(name, folder, cache), ""
+        if larger and its_cache:
+            more = ask(name, larger, its_cache)
+            note = f"{Path(its_cache).name}: {more.cpu:6.2f} CPU s {more.peak:5.0f} MB, {more.peak / took.peak:.2f} x"
+        rows.append(Row(name, took, None, note))
+    print(shown(f"from {Path(cache).name}", rows))
+
+
+RUNS = 3
+
+
 def main(what: str, folder: str, cache: str, start: str | None = None, end: str | None = None) -> None:
     """Ask, and tell what it took; the load before a question does not count."""
     if what == "all":
-        rows = [Row(name, measured(sys.executable, "asked.py", name, folder, cache)) for name in QUESTIONS]
-        print(shown(f"from {Path(cache).name}", rows))
+        every(folder, cache, start, end)
     elif what == "scan":
         tell(lambda: per_minute(fk.scan(folder, start=start, end=end)))
     elif what == "load":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -31,6 +32,12 @@ class Row:
     took: Measured
     ratio: float | None = None
     note: str = ""
+
+
+def middle(runs: Sequence[Measured]) -> Measured:
+    """Return the medians of several runs."""
+    cpu, wall, peak = (statistics.median(getattr(r, name) for r in runs) for name in ("cpu", "wall", "peak"))
+    return Measured(cpu, wall, peak, runs[-1].more)
 
 
 def shown(title: str, rows: Sequence[Row]) -> str:

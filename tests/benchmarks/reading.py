@@ -12,19 +12,18 @@ import argparse
 import os
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import altair as alt
 import polars as pl
 from asked import QUESTIONS
 from make_logs import make
-from measure import Measured, Row, measured, shown
+from measure import Measured, Row, measured, middle, shown
 
 FILES_A_MILLION, RECORDS = 4, 250_000
 SPAN = ("2026-11-23 12:00", "2026-11-23 12:10")
@@ -53,12 +52,6 @@ def logs(folder: Path, most: int) -> dict[int, Path]:
             if not link.exists():
                 link.hardlink_to(path)
     return {millions: folder / f"{millions}m" for millions in sizes}
-
-
-def middle(runs: Sequence[Measured]) -> Measured:
-    """Return the medians of several runs."""
-    cpu, wall, peak = (statistics.median(getattr(r, name) for r in runs) for name in ("cpu", "wall", "peak"))
-    return Measured(cpu, wall, peak, runs[-1].more)
 
 
 class Bench:
@@ -183,6 +176,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "flowkit-reading")
     parser.add_argument("--most", type=int, default=40, help="million records at the most (40)")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts (3)")
+    parser.add_argument("--only", nargs="+", choices=["growth", "first", "cache", "day", "small"], help="these parts")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     sizes = logs(given.folder, given.most)
@@ -196,14 +190,24 @@ def main() -> None:
     print(
         f"polars {pl.__version__}; {ten.name.removesuffix('m')} million records unless said; median of {given.runs}\n"
     )
+    parts: dict[str, Callable[[], None]] = {
+        "growth": lambda: grow(bench, sizes),
+        "first": lambda: print(shown("first read, gz", list(bench.first_read(ten, one)))),
+        "cache": lambda: print(shown("from the case's cache", list(bench.from_the_cache(ten)))),
+        "day": lambda: print(shown("ten minutes of a day", list(bench.pruning()))),
+        "small": lambda: print(shown("2,000 objects of 250 records", list(bench.many_small()))),
+    }
+    for part in given.only or parts:
+        parts[part]()
+        sys.stdout.flush()
+
+
+def grow(bench: Bench, sizes: dict[int, Path]) -> None:
+    """Print how time and memory grow, and draw it."""
     growth = list(bench.growth(sizes))
-    print(shown("first read, gz", list(bench.first_read(ten, one))), flush=True)
-    print(shown("from the case's cache", list(bench.from_the_cache(ten))), flush=True)
-    print(shown("ten minutes of a day", list(bench.pruning())), flush=True)
-    print(shown("2,000 objects of 250 records", list(bench.many_small())), flush=True)
     print(grown(growth))
-    drawn(growth, given.folder / "growth.svg")
-    print(f"drawn in {given.folder / 'growth.svg'}")
+    drawn(growth, bench.folder / "growth.svg")
+    print(f"drawn in {bench.folder / 'growth.svg'}")
 
 
 if __name__ == "__main__":
