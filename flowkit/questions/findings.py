@@ -13,10 +13,13 @@ from flowkit.case import Case
 from flowkit.case.coverage import silence, width
 from flowkit.case.show import copies, elsewhere, outside, read, unseen, warnings
 from flowkit.questions.health import lasting, seen_health
+from flowkit.questions.largest import KEY, key
 from flowkit.questions.rejected import rejected
 from flowkit.questions.scans import scans
+from flowkit.questions.shared import copied
 from flowkit.questions.stories import moment as _time
 from flowkit.questions.stories import targets
+from flowkit.spill import parted
 from flowkit.times import clock
 from flowkit.wording import many
 
@@ -109,17 +112,28 @@ def _rejects(case: Case, counts: dict[str, int]) -> Iterator[str]:
 
 def _most_rejected(case: Case) -> tuple[str, str, int, str]:
     """Return of whom the most was rejected, in words: only its own records are looked at for the reason."""
-    sources = case.flows.filter(pl.col("action") == "REJECT").group_by("srcaddr").len()
-    address = sources.sort("len", "srcaddr", descending=[True, False]).head(1).collect(engine="streaming").item(0, 0)
+    address = _most(case.flows.filter(pl.col("action") == "REJECT"))
     own = case.flows.filter(pl.any_horizontal(pl.col("srcaddr", "dstaddr").eq_missing(pl.lit(address))))
     # They are asked for several times: where they are few, it is done from memory.
-    few = own.head(_FEW + 1).collect(engine="streaming")
+    few = copied(own).head(_FEW + 1).collect(engine="streaming")
     own = few.lazy() if few.height <= _FEW else own
     table = rejected(own, by="srcaddr", n=20).filter(pl.col("srcaddr") == (address or "-")).collect()
     first, last = table.select(pl.col("first_seen").min(), pl.col("last_seen").max()).row(0)
     who = case.names.label(address or "-", first, last)
     when = f"{_time(first, case)} to {_time(last, case)}" if first and last else "at times that the records do not tell"
     return who, when, int(table["flows"].sum()), table["reason"][0]
+
+
+def _most(refused: pl.LazyFrame) -> str | None:
+    """Return the source of most of the records; of as many sources as there may be, few are held at once."""
+    with parted(refused.select(key("srcaddr"), "srcaddr"), KEY) as parts:
+        each = [_first(part.group_by("srcaddr").len()).collect(engine="streaming") for part in parts]
+    found: str | None = _first(pl.concat(each).lazy()).collect()["srcaddr"].item()
+    return found
+
+
+def _first(sources: pl.LazyFrame) -> pl.LazyFrame:
+    return sources.sort("len", "srcaddr", descending=[True, False]).head(1)
 
 
 def _checks(case: Case, counts: dict[str, int]) -> Iterator[str]:

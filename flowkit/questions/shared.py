@@ -103,6 +103,15 @@ def total(*names: str) -> pl.Expr:
     return pl.col(*names).cast(pl.Int128).sum().clip(0, MOST).cast(pl.Int64)
 
 
+def copied(flows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the flows with their texts copied, for a few that are kept of very many.
+
+    Polars' texts are views: the few that a filter leaves of a Parquet page hold all of the page's texts in memory.
+    """
+    texts = [name for name, kind in flows.collect_schema().items() if kind == pl.String]
+    return flows.with_columns(pl.concat_str(pl.col(name), pl.lit("")).alias(name) for name in texts)
+
+
 def biggest(flows: pl.LazyFrame, by: str, *, most: int = 12, measure: pl.Expr) -> pl.LazyFrame:
     """Return the flows with the column `by` as text, of its biggest values only: the smaller ones are "other"."""
     flows = flows.with_columns(text(by))

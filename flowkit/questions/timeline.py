@@ -58,18 +58,13 @@ def timeline(flows: pl.LazyFrame, *, every: str = "1m", by: str | None = None, v
 
 
 def _answer(seen: pl.LazyFrame, keys: tuple[str, ...], width: int) -> pl.DataFrame:
-    """Go over the flows a stretch of time at a time: each has few runs, whatever the length of the log."""
-    parts = by_time(seen)
+    """Go over the flows a stretch of time at a time: what a query holds beside its runs is more than the runs."""
     # Records that share both times are summed before they are spread: on AWS, most of a window's records do.
-    runs = [part.group_by(*text(*keys), *_interval()).agg(sums()) for part in parts]
+    parts = [part.group_by(*text(*keys), *_interval()).agg(sums()) for part in by_time(seen)]
+    runs = parts if len(parts) == 1 else [part.collect(engine="streaming").lazy() for part in parts]
     for key in keys:
-        # Of one part the biggest values are looked for among the runs, so that it is read once.
-        among = runs if len(runs) == 1 else [part.with_columns(text(key)) for part in parts]
-        sizes = [each.group_by(key).agg(total("bytes").alias("_size")) for each in among]
-        if len(runs) > 1:
-            sizes = [size.collect(engine="streaming").lazy() for size in sizes]
-        kept = first(pl.concat(sizes).group_by(key).agg(total("_size")), key)
-        runs = [only(run, key, kept) for run in runs]
+        sizes = pl.concat(runs).group_by(key).agg(total("bytes").alias("_size"))
+        runs = [only(run, key, first(sizes, key)) for run in runs]
     time = pl.col("_bin").mul(width).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME).alias("time")
     bins = [_spread(run, width).group_by(time, *keys).agg(total(*COUNTS)).collect(engine="streaming") for run in runs]
     return pl.concat(bins).group_by("time", *keys).agg(total(*COUNTS)).sort("time", *keys)
