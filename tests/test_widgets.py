@@ -315,7 +315,8 @@ def test_a_click_moves_a_cluster_and_its_words_its_flows_its_picture_and_the_lin
     assert "30,473 service · 1 decided by hand" in panel.note.value
     assert panel.code == "assign = {'port 80, payload 130 B': 'service'}"
     assert panel.code in html.unescape(panel.panel.children[-1].value)
-    assert "decided by hand; the evidence says health-check" in panel._reasons["port 80, payload 130 B"].value
+    said = panel._reasons["port 80, payload 130 B"].value
+    assert "service (decided by hand); 837 flows to targets; the evidence says health-check" in said
     assert "health checks" not in panel.figure.alt
     assert panel.flows.filter(kind="health-check").collect().height == 0
 
