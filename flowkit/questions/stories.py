@@ -202,7 +202,7 @@ def _lossy(name: str, rows: Sequence[Row], each: pl.DataFrame, case: Case) -> It
 
 def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
     """Yield which checkers a target failed that answered the others: a fault between the two, not of the target."""
-    failing = each.filter(pl.col("state").is_in([*_FAILING, "no checks seen"]))
+    failing = each.filter(pl.col("state").is_in([*_FAILING, "no checks seen", "retransmitting"]))
     number = each["checker"].n_unique()
     bad = failing["checker"].unique().sort().to_list()
     for checker in bad if len(bad) < number else []:
