@@ -58,9 +58,15 @@ def target_health(
     at = clock_of(checks["time"], tz)
     if frame.height == 0:
         return nothing(frame, title=title, why="no health checks were found in this span", at=at)
-    health = _Health(_summed(checks), bin_width(checks["time"]), at, away)
+    health = _Health(_summed(checks), _width(checks), at, away)
     height = _ROW * len(health.targets)
     return draw(_chart(health), frame, title=title or health.title, alt=health.spoken, at=at, height=height)
+
+
+def _width(checks: pl.DataFrame) -> timedelta:
+    """Return the length of a bin: each target's begin with the windows of the interface that saw it."""
+    own = [part["time"] for part in checks.partition_by("target")]
+    return min((bin_width(times) for times in own if times.n_unique() > 1), default=timedelta(minutes=1))
 
 
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from flowkit.questions.shared import option, require, seen_from
 from flowkit.schema import TIME
 from flowkit.windows import windows
 
+_CUT = {"_begin": pl.Int64(), "_width": pl.Int64()}
 NEEDED = ("interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "packets", "bytes", "start", "end", "kind")
 
 
@@ -170,8 +171,8 @@ def seen_health(
     """
     require(flows, NEEDED)
     asked = partial(_read, flows, millis(every), groups, spans, coverage)
-    health = pl.defer(asked, schema={**COUNTED, **SERVICE, "_width": pl.Int64(), "hole": pl.Boolean()})
-    time = (pl.col("_bin") * pl.col("_width")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
+    health = pl.defer(asked, schema={**COUNTED, **SERVICE, **_CUT, "hole": pl.Boolean()})
+    time = pl.col("_begin").cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME)
     bins = health.with_columns(time=time, checks=pl.sum_horizontal(OUTCOMES)).cache()
     return states(marked(bins, losses(bins, PAIR), PAIR), PAIR).drop("lossy")
 
@@ -198,4 +199,4 @@ def _read(
     checks = pl.concat([own.select(*NEEDED, "_bin", "shared"), others.checks])
     health = counted(told(connections(checks).collect(engine="streaming"), cut.width), groups)
     health = served(health, pl.concat([seen.select(NEEDED), others.service]), cut)
-    return holes(health.with_columns(_width=pl.lit(cut.width, pl.Int64)), coverage)
+    return holes(cut.begun(health), coverage)

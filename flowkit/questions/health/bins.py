@@ -32,6 +32,18 @@ class Bins:
         nearest = ((_MIDDLE - pl.col("_centre") + self.width / 2) // self.width).cast(pl.Int64)
         return known.with_columns(_bin=pl.coalesce(nearest, _MIDDLE // self.width)).drop("_centre")
 
+    def begun(self, health: pl.DataFrame) -> pl.DataFrame:
+        """Return the health with `_begin` (ms): when a target's bins begin, which are the windows of who saw it.
+
+        Windows of two interfaces that lie askew have no bound in common; it is the mean of theirs.
+        """
+        late = (pl.col("_centre") - self.width / 2).fill_null(0)
+        starts = self.interfaces.select(seen_by=pl.col("interface_id").hash(), _late=late)
+        known = health.join(starts, on="seen_by", how="left", maintain_order="left")
+        second = (pl.col("_late").mean().over("target").fill_null(0) / 1_000).round().cast(pl.Int64)
+        begin = pl.col("_bin") * self.width + second * 1_000
+        return known.with_columns(_begin=begin, _width=pl.lit(self.width, pl.Int64)).drop("_late")
+
 
 def bins(seen: pl.LazyFrame, windows: pl.DataFrame, width: int | None) -> Bins:
     """Return how the time of the seen records is cut, from the capture `windows` of their interfaces.

@@ -69,7 +69,7 @@ class Service:
 def felt(health: pl.DataFrame, target: str, start: datetime, end: datetime) -> Service:
     """Return what became of the service while a target failed, from a table of `seen_health`."""
     rows = health.unique(["target", "time"]).sort("time")
-    width = _width(rows["time"])
+    width = timedelta(milliseconds=rows["_width"].item(0))
     until = pl.col("time") + width
     during = (pl.col("time") >= start) & (until <= end + timedelta(seconds=1))
     prior = until <= start
@@ -89,13 +89,8 @@ def felt(health: pl.DataFrame, target: str, start: datetime, end: datetime) -> S
 
 def _pace(rows: pl.DataFrame, count: pl.Expr, width: timedelta) -> float | None:
     """Return the flows a minute in an ordinary window; the first of a span is cut off, so it is the median."""
-    sums = rows.group_by("time").agg(count.cast(pl.Float64).sum().alias("n"))["n"]
+    sums = rows.group_by("_bin").agg(count.cast(pl.Float64).sum().alias("n"))["n"]
     return float(sums.median() or 0) * 60 / width.total_seconds() if len(sums) else None  # type: ignore[arg-type]
-
-
-def _width(times: pl.Series) -> timedelta:
-    shortest = times.unique().sort().diff().drop_nulls().min()
-    return shortest if isinstance(shortest, timedelta) else timedelta(minutes=1)
 
 
 def _rate(pace: float) -> str:

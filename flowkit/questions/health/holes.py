@@ -17,7 +17,7 @@ def holes(health: pl.DataFrame, coverage: pl.LazyFrame | None) -> pl.DataFrame:
     bins = coverage.select(
         seen_by=pl.col("interface_id").hash(), at=pl.col("time").dt.epoch("ms"), lost=pl.col("state").is_in(_HOLES)
     )
-    middle = health.with_row_index("_row").with_columns(at=pl.col("_bin") * pl.col("_width") + pl.col("_width") // 2)
+    middle = health.with_row_index("_row").with_columns(at=pl.col("_begin") + pl.col("_width") // 2)
     known = middle.sort("at").join_asof(
         bins.sort("at").collect(), on="at", by="seen_by", strategy="backward", check_sortedness=False
     )
