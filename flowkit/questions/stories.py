@@ -12,7 +12,7 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.questions.health.felt import felt as measured
-from flowkit.questions.health.states import SILENT
+from flowkit.questions.health.states import FAILING, SILENT
 from flowkit.wording import many
 
 _STATES = {
@@ -24,7 +24,6 @@ _STATES = {
     "no checks seen": "was sent no health checks",
     "not logged": "is missing from the logs",
 }
-_FAILING = ("refused", "unreachable", "slow")
 _NEXT = {
     "refused": "a reset came back, so the host is up: nothing listens on the port, or its firewall says no. Look at "
     "the process that should listen.",
@@ -70,7 +69,7 @@ class _Told:
     @property
     def failed_s(self) -> float:
         """For how many seconds it failed."""
-        lengths = [row["end"] - row["start"] for row in self.rows if row["state"] in _FAILING]
+        lengths = [row["end"] - row["start"] for row in self.rows if row["state"] in FAILING]
         return sum(lengths, timedelta()).total_seconds()
 
 
@@ -132,13 +131,13 @@ def story(rows: Sequence[Row], case: Case) -> str:
 
 
 def _spells(rows: Sequence[Row]) -> list[list[Row]]:
-    return [list(run) for failing, run in groupby(rows, lambda row: row["state"] in _FAILING) if failing]
+    return [list(run) for failing, run in groupby(rows, lambda row: row["state"] in FAILING) if failing]
 
 
 def _pattern(spells: Sequence[Sequence[Row]], rows: Sequence[Row], case: Case) -> str:
     """Return how often a target failed between when and when, for how long at the most, and what it is now."""
     failing = [row for spell in spells for row in spell]
-    met = [state for state in _FAILING if any(row["state"] == state for row in failing)]
+    met = [state for state in FAILING if any(row["state"] == state for row in failing)]
     did = _STATES[met[0]] if len(met) == 1 else f"failed its health checks ({' or '.join(met)})"
     lengths = sorted((spell[-1]["end"] - spell[0]["start"]).total_seconds() for spell in spells)
     long = (
@@ -202,7 +201,7 @@ def _lossy(name: str, rows: Sequence[Row], each: pl.DataFrame, case: Case) -> It
 
 def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
     """Yield which checkers a target failed that answered the others: a fault between the two, not of the target."""
-    failing = each.filter(pl.col("state").is_in([*_FAILING, "no checks seen", "retransmitting"]))
+    failing = each.filter(pl.col("state").is_in([*FAILING, "no checks seen", "retransmitting"]))
     number = each["checker"].n_unique()
     bad = failing["checker"].unique().sort().to_list()
     for checker in bad if len(bad) < number else []:
@@ -220,9 +219,9 @@ def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
 
 def lagging(name: str, rows: Sequence[Row], each: pl.DataFrame, case: Case, window: timedelta) -> Iterator[str]:
     """Yield which checkers a target went on failing, windows after it answered most of them again."""
-    back = [row["start"] for last, row in pairwise(rows) if last["state"] in _FAILING and row["state"] == "answering"]
+    back = [row["start"] for last, row in pairwise(rows) if last["state"] in FAILING and row["state"] == "answering"]
     for again in back[-1:]:
-        late = each.filter(pl.col("state").is_in(_FAILING), pl.col("start") < again, pl.col("end") > again + 2 * window)
+        late = each.filter(pl.col("state").is_in(FAILING), pl.col("start") < again, pl.col("end") > again + 2 * window)
         for row in late.sort("checker").iter_rows(named=True):
             who = case.names.label(row["checker"], row["start"], row["end"])
             yield f"{who} saw {name} fail until {moment(row['end'], case)}: look at the way between the two."
@@ -240,8 +239,8 @@ def _checks(row: Row) -> str:
     said = [f"{many(row['checks'], 'check')} from {many(row['checkers'], 'checker')}"]
     if row["state"] == "retransmitting":
         said.append(f"{row['retransmitted']:,} with a packet sent again")
-    if row["state"] in _FAILING and row["failed"] < row["checks"]:
+    if row["state"] in FAILING and row["failed"] < row["checks"]:
         said.append(f"{row['failed']:,} failed")
-    if row["state"] in _FAILING and row["failed_in_a_row"] >= 2:
+    if row["state"] in FAILING and row["failed_in_a_row"] >= 2:
         said.append(f"{row['failed_in_a_row']:,} in a row{' by one' if row['checkers'] > 1 else ''}")
     return f" ({', '.join(said)})"

@@ -11,6 +11,7 @@ from flowkit.schema import TIME
 # AWS takes a target out after two failed checks in a row at the least: one alone changes nothing.
 LASTING = 2
 NOT_LOGGED = "not logged"
+FAILING = ["refused", "unreachable", "slow"]
 SILENT = ["no checks seen", NOT_LOGGED]
 # A target is no longer checked when this many checks that were due have not come.
 _OVERDUE = 3

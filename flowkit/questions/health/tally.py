@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from flowkit.questions.health.outcomes import PAIR
-from flowkit.questions.health.states import SILENT
+from flowkit.questions.health.states import FAILING, SILENT
 from flowkit.questions.health.streaks import TURNS
 
 HELD = ["checks", "failed", "retransmitted", "checkers", "service", "service_failed", "failed_in_a_row"]
@@ -27,7 +27,9 @@ def tallied(found: pl.LazyFrame, health: pl.LazyFrame, whole: pl.LazyFrame, keys
 
 def _marks(health: pl.LazyFrame) -> pl.LazyFrame:
     """Return the checks one by one, in their order."""
-    each = health.sort(*PAIR, "time").select(*PAIR, "time", "marks").explode("marks").unnest("marks")
+    until = pl.col("time") + pl.duration(milliseconds=pl.col("_width"))
+    each = health.sort(*PAIR, "time").select(*PAIR, "time", "shared", "marks", until=until)
+    each = each.explode("marks").unnest("marks")
     return each.drop_nulls("n").with_row_index("_order")
 
 
@@ -45,9 +47,37 @@ def _held(rows: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.LazyFr
     return placed.join(first, on=keys, how="left").with_columns(_run=pl.coalesce("_run", "first")).drop("first")
 
 
+def _sided(rows: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
+    """Return the checks, those of a window in which the state changes on the side of it that they met.
+
+    Where a window's records share its times nobody knows when in it a check failed, but that it did.
+    """
+    edges = _edges(found, keys).rename({"start": "_from", "end": "_to"})
+    placed = rows.join(edges, on=[*keys, "_run"], how="left")
+    wrong = pl.col("shared") & pl.when("failed").then("good").otherwise("bad")
+    begins, ends = pl.col("_from") > pl.col("time"), pl.col("_to") < pl.col("until")
+    before = begins & pl.when("failed").then("before_bad").otherwise("before_good")
+    after = ends & pl.when("failed").then("after_bad").otherwise("after_good")
+    step = pl.when(wrong & before).then(-1).when(wrong & after).then(1).otherwise(0)
+    run = (pl.col("_run").cast(pl.Int64) + step).cast(pl.UInt32)
+    return placed.with_columns(_run=run).select(rows.collect_schema().names())
+
+
+def _edges(found: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
+    """Return of each state whether it is `bad` or `good` (a silence is neither), and what is before it and after it."""
+    bad = pl.col("state").is_in(FAILING)
+    kinds = {"bad": bad, "good": ~bad & ~pl.col("state").is_in(SILENT)}
+    beside = {
+        f"{side}_{what}": kind.shift(step).over(keys, order_by="_run").fill_null(value=False)
+        for side, step in (("before", 1), ("after", -1))
+        for what, kind in kinds.items()
+    }
+    return found.select(*keys, "_run", "start", "end", **kinds, **beside)
+
+
 def _checks(marks: pl.LazyFrame, found: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     """Return how many checks a state holds, of how many checkers, and the most that one of them saw fail in a row."""
-    rows = _held(marks, found, keys).sort("_order")
+    rows = _sided(_held(marks, found, keys), found, keys).sort("_order")
     one = [*PAIR, "_run"]
     rows = rows.with_columns(_streak=pl.col("failed").rle_id().over(one))
     resent = pl.col("n").filter(outcome="retransmitted").sum()
