@@ -92,6 +92,10 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         # Who sends what nobody sent to it is a client of its own: an application that pings its database, a poller.
         client=(pl.col("more") & pl.col("home").is_not_null()) | pl.col("asks"),
     )
+    # Several that do alike, and send the same targets much else: what clients sent to them, whose interfaces are not
+    # logged. Applications with a common server do so too, so that it is no proof.
+    likely = (pl.col("sources") > 1).any().over("cl", "sp") & pl.col("more") & ~pl.col("client")
+    found = found.with_columns(likely=likely)
     found = found.with_columns(here=_nodes().any().over("sp") & (pl.col("sources") > 1))
     found = found.with_columns(stranger=_stranger(), blind=_blind(), idle=_idle(), unlisted=_unlisted())
     score = PRIOR + pl.sum_horizontal(_parts())
