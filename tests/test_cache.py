@@ -66,6 +66,23 @@ def test_a_whole_part_is_not_written_again(written: Writer, cache_folder: Path) 
     assert files == {p: p.stat().st_mtime_ns for p in files}
 
 
+def test_a_file_that_is_written_anew_is_read_anew_though_its_size_and_time_stay(
+    written: Writer, cache_folder: Path
+) -> None:
+    path = written("a.log", HEADER, FLOW)
+    old = fk.load(path, cache=cache_folder).flows.select("srcaddr", "bytes").collect()
+    before = path.stat()
+    path.write_text(path.read_text("utf-8").replace(old["srcaddr"][0], old["srcaddr"][0].translate(OTHER)), "utf-8")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    new = fk.load(path, cache=cache_folder).flows.select("srcaddr", "bytes").collect()
+    assert new["srcaddr"].to_list() == [old["srcaddr"][0].translate(OTHER)]
+    assert new["bytes"].equals(old["bytes"])
+
+
+OTHER = str.maketrans("12345", "23451")
+
+
 def test_two_processes_may_load_the_same_at_once(tmp_path: Path, cache_folder: Path) -> None:
     source = fk.samples("incident")
     script = f"import flowkit as fk; c = fk.load({source!r}, cache={str(cache_folder)!r}); print(c.facts['flows'])"

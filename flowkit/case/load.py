@@ -151,7 +151,11 @@ def load(
     records = whole.filter(pl.lit(value=True), *inside(first, last, interfaces))
     near = (first and first - AROUND, last and last + AROUND)
     around = whole.filter(pl.lit(value=True), *inside(*near, interfaces))
-    name = [*_identities(what), repr((first, last, sorted(sources.some(interfaces) or ())))]
+    name = [
+        *_identities(what),
+        *sorted(r.part.path.name for r in read),
+        repr((first, last, sorted(sources.some(interfaces) or ()))),
+    ]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
     of.check(records)
     done = settle(shelf, name, records, around, drop=duplicates == "drop", tells=tells, said=said)
@@ -190,7 +194,7 @@ def _read(place: Path, what: Plan) -> tuple[list[Read], list[tuple[Object, str]]
     for form, group in what.groups:
         for o in group:
             found = held.get((o.identity, form.names))
-            if found and sound(found[0], known):
+            if found and not _touched(o, found[0]) and sound(found[0], known):
                 part, i = found
                 used.setdefault(part.path, Read(part, {})).objects[i] = o
             else:
@@ -200,6 +204,14 @@ def _read(place: Path, what: Plan) -> tuple[list[Read], list[tuple[Object, str]]
         first, why = broken[0]
         raise FormatError(f"nothing could be read: {first.name}: {why}")
     return [*used.values(), *made], broken
+
+
+def _touched(o: Object, part: store.Part) -> bool:
+    """Return whether a file was written or replaced after it was read, whatever its size and time say (its ctime)."""
+    try:
+        return Path(o.path).stat().st_ctime_ns > part.path.stat().st_mtime_ns
+    except (OSError, ValueError):  # Not a file of its own, or a part that is gone: the checksum tells.
+        return False
 
 
 def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[Read], list[tuple[Object, str]]]:

@@ -6,6 +6,7 @@ from functools import partial
 
 import polars as pl
 
+from flowkit.case.stretches import by_time
 from flowkit.questions.health import NEEDED
 from flowkit.questions.health.bins import bins, millis, once_told, slow_log
 from flowkit.questions.health.outcomes import ANSWERED, OUTCOMES, connections, told
@@ -71,7 +72,9 @@ def _counts(flows: pl.LazyFrame, width: int | None) -> pl.DataFrame:
     """Return the checks of each checker in each bin, and how much was seen of the bins that are cut off."""
     keys = ["interface_id", "start", "end"]
     # Counted first, as all records of an interface and window share their times: the rest is asked of a small table.
-    spans = flows.group_by(keys).agg(number(flows).alias(COUNT)).collect(engine="streaming").lazy()
+    parts = by_time(flows)
+    counts = [part.group_by(keys).agg(number(flows).alias(COUNT)).collect(engine="streaming") for part in parts]
+    spans = pl.concat(counts).lazy()
     doubled = slow_log(spans, windows(spans).collect())
     flows, spans = once_told(flows, doubled), once_told(spans, doubled)
     cut = bins(spans, windows(spans).collect(), width)
