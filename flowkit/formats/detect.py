@@ -17,6 +17,7 @@ from flowkit.formats.pieces import beginning, glance
 from flowkit.formats.wrapped import csvs, jsons
 from flowkit.formats.zipped import is_member, members
 from flowkit.schema import canonical, field_of, is_header, uncommented
+from flowkit.wording import printable
 
 HEAD = 64 * 1024
 """Bytes of text looked at: some hundred records."""
@@ -172,17 +173,20 @@ def _names(header: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parquet(path: str) -> Format:
+    notes: dict[str, str] = {}
     try:
-        with local(path) as file:
+        with local(path, notes) as file:
             schema = pl.read_parquet_schema(file)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise FormatError(f"its Parquet data are damaged ({_first_line(error)})") from None
+        packing = f"{notes[path]}; " if path in notes else ""
+        raise FormatError(f"{packing}its Parquet data are damaged ({_first_line(error)})") from None
     held = {canonical(c): c for c, t in reversed(schema.items()) if not t.is_nested()}
     names = tuple(reversed(held))
     if not names or not is_header(names):
         raise FormatError(f"it is Parquet, but no flow log: its columns are {', '.join(list(schema)[:8])}")
     types = tuple((held[name], str(schema[held[name]])) for name in names)
-    return Format("parquet", names, "columns", "parquet", types=types)
+    nested = tuple(printable(c) for c, t in schema.items() if t.is_nested())
+    return Format("parquet", names, "columns", "parquet", types=types, nested=nested)
 
 
 def _first_line(error: Exception) -> str:

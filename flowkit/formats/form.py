@@ -46,6 +46,8 @@ class Format:
     """What `start` and `end` count. AWS documents seconds; milliseconds have been met."""
     types: tuple[tuple[str, str], ...] = ()
     """A Parquet file's own columns and their types: files that differ in them are cast apart."""
+    nested: tuple[str, ...] = ()
+    """A Parquet file's columns of lists or structs, which are left out."""
     message: bool = False
     """CSV and JSON: a record is one text, not a column or key a field."""
     places: tuple[int, ...] = ()

@@ -21,15 +21,18 @@ def is_packed(path: str) -> bool:
 
 
 @contextmanager
-def local(path: str) -> Iterator[str]:
-    """Give the path of a file that holds the object: its own, or for a packed one a copy that is gone afterwards."""
+def local(path: str, notes: dict[str, str]) -> Iterator[str]:
+    """Give the path of a file that holds the object: its own, or for a packed one a copy that is gone afterwards.
+
+    `notes` says where its packing is damaged.
+    """
     if not is_packed(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="flowkit-") as folder:
         place, done = Path(folder, "member"), 0
         with place.open("wb") as file:
-            for piece in pieces(path, {}):
+            for piece in pieces(path, notes):
                 done += file.write(piece)
                 if done > MOST:
                     raise FormatError(f"it unpacks to more than {MOST:,} bytes of Parquet: unpack it first")

@@ -5,7 +5,7 @@ A value that is no value of its field makes its row malformed; the row's number 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -50,26 +50,53 @@ def _read_all(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch | Non
     frame = pl.scan_parquet(list(paths), glob=False, include_file_paths=_PATH, hive_partitioning=False)
     frame = frame.select(*_values(form), _faulty(form).alias("_bad"), pl.col(_PATH).alias("object"))
     kept = _collect(wanted(_with_status(frame, form), _held(form), always=pl.col("_bad"), besides=["_bad"]))
-    return None if kept["_bad"].any() else Batch(kept.drop("_bad"))
+    if kept["_bad"].any():
+        return None
+    return Batch(kept.drop("_bad"), notes={path: note for path in paths if (note := _left_out(form))})
 
 
 def read_parquet_pieces(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     """Yield the records of one file, `ROWS` rows at a time."""
-    with local(path) as file:
+    notes, damaged = dict[str, str](), ""
+    with local(path, notes) as file:
         raw = _rows(file)
         count = _collect(raw.select(pl.len())).item()
         for begin in range(0, max(count, 1), ROWS):
-            yield _read_part(path, raw, (begin, min(begin + ROWS, count)), form, wanted)
+            batch = _read_part(path, raw, (begin, min(begin + ROWS, count)), form, wanted)
+            damaged = batch.notes.get(path) or damaged
+            yield _noted(batch, path, form, [notes.get(path), damaged])
 
 
 def _read_one(path: str, form: Format, wanted: Wanted, *, told: bool) -> Batch:
     """Return the records of one file; an error says which file where that is to be `told`."""
+    notes: dict[str, str] = {}
     try:
-        with local(path) as file:
+        with local(path, notes) as file:
             raw = _rows(file)
-            return _read_part(path, raw, (0, _collect(raw.select(pl.len())).item()), form, wanted)
+            rows = (0, _collect(raw.select(pl.len())).item())
+            batch = _read_part(path, raw, rows, form, wanted)
+            return _noted(batch, path, form, [notes.get(path), batch.notes.get(path)])
     except FormatError as error:
         raise FormatError(f"{Path(spoken(path)).name}: {error}") if told else error from None
+
+
+def _noted(batch: Batch, path: str, form: Format, notes: Iterable[str | None]) -> Batch:
+    """Return a batch with what is to be said of its object, and of columns that are left out."""
+    words = "; ".join(filter(None, [*notes, _left_out(form)]))
+    batch.notes = {path: words} if words else {}
+    return batch
+
+
+def _left_out(form: Format) -> str:
+    if not form.nested:
+        return ""
+    some, more = ", ".join(form.nested[:_SOME]), len(form.nested) - _SOME
+    what = "a column of lists or structs" if len(form.nested) == 1 else "columns of lists or structs"
+    return f"{what}, left out: {some}{f' and {more} more' if more > 0 else ''}"
+
+
+_SOME = 20
+"""Columns that are named."""
 
 
 def _read_part(path: str, raw: pl.LazyFrame, rows: Span, form: Format, wanted: Wanted) -> Batch:

@@ -27,6 +27,7 @@ MOST_SYNS = 4
 WIDEST = 24
 # At most this many sizes of a pair are tried: a checker's sizes are among the commonest or it does not matter.
 MOST_SIZES = 24
+# A size that came fewer times has no beat to speak of: two ticks make one distance, four make three.
 FEWEST_OF_A_SIZE = 4
 # So many checks may share a record: 10 s checks over 16 ports in windows of 600 s do. A size below the options of a SYN
 # has no multiples to speak of.
@@ -36,6 +37,7 @@ MOST_FOLDS, SMALLEST_FOLD = 8, 8
 BARE_FOLDS, BARE_PACKETS = 120, (2, 5)
 # Four silent windows in a row cut a series in two runs: at one connection a window chance does it in 2 % of the places.
 GAP = 4
+# Counts are whole numbers: an unevenness below that of one stray tick in fifty windows is taken for this.
 LEAST = 0.02
 
 

@@ -113,7 +113,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         several=pl.col("several").any(),
         mixed=pl.col("mixed").any(), ported=pl.col("ported").any(), spare=pl.col("spare").mean(),
         blind=pl.col("blind").any(), idle=pl.col("idle").any(), here=pl.col("here").any(),
-        mine=pl.col("mine").any(), keeps=pl.col("keeps").any(),
+        mine=pl.col("mine").any(), likely=pl.col("likely").any(), keeps=pl.col("keeps").any(),
         client=pl.col("client").any(), long=pl.col("long").any(), unlisted=pl.col("unlisted").any(),
         g_interval=pl.col("g_interval").drop_nulls().min(), g_protocol=pl.col("g_protocol").drop_nulls().min(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
@@ -125,7 +125,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
     rows = rows.with_columns(confidence=pl.when(service).then(1 - pl.col("chance")).otherwise("chance"))
     told = [
         row | reasons(row) | {"server_port": row["sp"], "pace": often(row), "evidence": certain(row),
-               "proven": row["mine"], "byhand": row["decided"] is not None}
+               "proven": row["mine"] or row["likely"], "byhand": row["decided"] is not None}
         for row in rows.to_dicts()
     ]  # fmt: skip
     return pl.DataFrame([row | byhand(row) for row in told], schema=SCHEMA | SAID, strict=False)

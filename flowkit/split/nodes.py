@@ -24,7 +24,7 @@ def nodes_of(found: pl.DataFrame | None, given: pl.DataFrame | None) -> pl.DataF
 def _checkers(found: pl.DataFrame) -> pl.DataFrame:
     checks = pl.col("chance") >= CHECK
     each = found.group_by(address="cl").agg(
-        pl.col("given", "logged", "mine").any(),
+        pl.col("given", "logged", "mine", "likely").any(),
         pl.col("chance", "passes", "sources").max(),
         targets=pl.col("sv").filter(checks).n_unique(),
         byhand=pl.col("decided").filter(checks).is_not_null().all() & checks.any(),
@@ -57,6 +57,8 @@ def _why(row: dict[str, Any]) -> str:
         reasons.append("what clients send to it goes on unchanged to the targets")
     if row["sources"] > 1:
         reasons.append("another address does just the same")
-    if not row["mine"]:
+    if row["likely"] and not row["mine"]:
+        reasons.append("it sends them data of many other sizes, as a load balancer passes on")
+    elif not row["mine"]:
         reasons.append("but nothing shows that it is a load balancer's: a monitor would do the same")
     return "; ".join(reasons)

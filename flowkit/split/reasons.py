@@ -32,7 +32,7 @@ def reasons(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _pace(row: Mapping[str, Any]) -> str:
     """Return how often it comes, and from how many: only what is steady comes every so many seconds."""
-    node = row["kind"] == "health-check" and row["mine"]
+    node = row["kind"] == "health-check" and (row["mine"] or row["likely"])
     who = many(row["checkers"], "node") if node else many(row["checkers"], "address", "addresses")
     return f"{often(row)} from {who}{_sharing(row)}"
 
@@ -83,13 +83,15 @@ def _for(row: Mapping[str, Any]) -> list[str]:
     if row["even"] >= 0.8:
         said.append("far steadier than chance")
     if row["pure"]:
-        said.append("the source sends these targets nothing else")
+        said.append("the source sends nothing else to that port")
     if row["sources"] > 1:
         said.append(f"{row['sources']} sources send the same size at the same pace")
     if row["ported"]:
         said.append("clients send the very same bytes, but their connections keep their ports on the way")
     elif row["visible"] and row["told"] < 0.3:
         said.append("no client sent it to the source, which passes clients' data on")
+    elif row["likely"] and not row["mine"]:
+        said.append("it sends these targets data of many other sizes, as a load balancer passes on")
     if row["keeps"]:
         said.append("those that come to the source meet its targets too, under their own addresses")
     if row["typed"]:
@@ -138,7 +140,7 @@ def _fields(row: Mapping[str, Any]) -> list[str]:
 def _against(row: Mapping[str, Any]) -> list[str]:
     said = ["but no steadier than chance"] if row["even"] < 0.2 else []
     if row["kind"] == "health-check":
-        return said if row["mine"] else [*said, _unproven(row)]
+        return said if row["mine"] or row["likely"] else [*said, _unproven(row)]
     if row["mixed"]:
         said.append(
             "but clients send the very same bytes, and nothing tells one from the other: "

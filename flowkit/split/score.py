@@ -56,6 +56,9 @@ LONG, FRESH = -4.0, 0.5
 GIVEN, NOT_GIVEN = 2.5, -8.0
 # Where several nodes check a port alike, an address that does not, and passes no client's data on, is a stranger.
 STRANGER, KNOWN_EVEN = -4.0, 0.5
+# Not given, it is weighed by where it is: checks come from the load balancer's private addresses ("Register targets",
+# Elastic Load Balancing), so never from outside; by whether another does alike, as each node checks; by whether it
+# passes clients' data on; and by whether the logs call its interface AWS's own, or an instance's.
 INSIDE, OUTSIDE, TWIN, PASSES, LOGGED, INSTANCE = 0.5, -5.0, 1.5, 1.5, 2.0, -3.0
 
 # A target group that checks this port says little where service uses it too, and nearly all where none does; one that
@@ -67,6 +70,7 @@ PACED, OFF_PACE, SPOKEN, MISSPOKEN = 1.5, -1.5, 0.5, -1.5
 PRESERVED = 2.0
 # Newer fields: records that open connections, or none that does; another's address under the source's own.
 OPENS, OPENS_NONE, FOREIGN, UNTOUCHED, DIRECTED, CONFUSED = 0.3, -4.0, -3.0, 0.3, 0.3, -1.0
+# Nearly all records and hardly any: one in ten is another window's of a long connection, or lacks the field.
 MOST, FEW = 0.9, 0.1
 
 
@@ -92,6 +96,10 @@ def scored(found: pl.DataFrame) -> pl.DataFrame:
         # Who sends what nobody sent to it is a client of its own: an application that pings its database, a poller.
         client=(pl.col("more") & pl.col("home").is_not_null()) | pl.col("asks"),
     )
+    # Several that do alike, and send the same targets much else: what clients sent to them, whose interfaces are not
+    # logged. Applications with a common server do so too, so that it is no proof.
+    likely = (pl.col("sources") > 1).any().over("cl", "sp") & pl.col("more") & ~pl.col("client")
+    found = found.with_columns(likely=likely)
     found = found.with_columns(here=_nodes().any().over("sp") & (pl.col("sources") > 1))
     found = found.with_columns(stranger=_stranger(), blind=_blind(), idle=_idle(), unlisted=_unlisted())
     score = PRIOR + pl.sum_horizontal(_parts())

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import polars as pl
 import polars.selectors as cs
 import pytest
-from forms import LED, events, subscription, zipped
+from forms import LED, events, packed, subscription, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import read_one
 
 import flowkit as fk
 from flowkit import sources
+from flowkit.formats.wrapped import walk
 from flowkit.schema import DEFAULT, FIELDS, TIME, field_of
 
 Words = list[str]
@@ -134,13 +135,26 @@ def as_csv(log: Log) -> bytes:
     return file.getvalue().encode()
 
 
-def as_json(log: Log) -> bytes:
+def as_athena(log: Log) -> bytes:
+    rows = [[field_of(name).column for name in log.names], *log.lines]
+    return "".join(",".join("" if word == "-" else f'"{word}"' for word in row) + "\r\n" for row in rows).encode()
+
+
+def as_objects(log: Log) -> list[str]:
     """A key a field; a line of too few or too many words is JSON cut short."""
     rows = []
     for words in log.lines:
         text = json.dumps(dict(zip(log.names, words, strict=False)))
         rows.append(text if len(words) == len(log.names) else text[:-1])
-    return "\n".join(rows).encode()
+    return rows
+
+
+def as_json(log: Log) -> bytes:
+    return "\n".join(as_objects(log)).encode()
+
+
+def as_json_list(log: Log) -> bytes:
+    return f"[{(',', ', ')[log.dress[0] % 2].join(as_objects(log))}]".encode()
 
 
 def as_export(log: Log) -> bytes:
@@ -151,6 +165,34 @@ def as_console(log: Log) -> bytes:
     return "\n".join(["timestamp,message", *(f'1,"{" ".join(words)}"' for words in log.lines)]).encode()
 
 
+def as_console_over_two_lines(log: Log) -> bytes:
+    return "\n".join(["timestamp,message", *(f'1,"{" ".join(words)}\n"' for words in log.lines), ""]).encode()
+
+
+def as_insights(log: Log) -> bytes:
+    return "\n".join(["@message;@ptr", *(f'"{" ".join(words)}";CnkKP' for words in log.lines), ""]).encode()
+
+
+def as_cli_text(log: Log) -> bytes:
+    return "".join(f"EVENTS\t{i}\t1\teni-1-all\t{' '.join(words)}\t1\n" for i, words in enumerate(log.lines)).encode()
+
+
+def as_tail(log: Log) -> bytes:
+    return "".join(f"2026-11-23T16:05:00 {' '.join(words)}\n" for words in log.lines).encode()
+
+
+def as_firehose(log: Log) -> bytes:
+    return b"".join(json.dumps({"message": f"{' '.join(words)}\n"}).encode() for words in log.lines)
+
+
+def as_pages(log: Log) -> bytes:
+    return b"\n".join(json.dumps({"events": events(" ".join(words))}, indent=4).encode() for words in log.lines)
+
+
+def as_lambda(log: Log) -> bytes:
+    return json.dumps({"awslogs": {"data": packed(subscription(*map(" ".join, log.lines)))}}).encode()
+
+
 def as_events(log: Log) -> bytes:
     return json.dumps({"events": events(*map(" ".join, log.lines))}, indent=log.dress[0] or None).encode()
 
@@ -159,13 +201,26 @@ def as_subscriptions(log: Log) -> bytes:
     return b"".join(subscription(" ".join(words)) for words in log.lines)
 
 
-NAMED = {"text": (as_text, 1), "csv": (as_csv, 1), "json": (as_json, 0)}
+NAMED = {
+    "text": (as_text, 1),
+    "csv": (as_csv, 1),
+    "athena": (as_athena, 1),
+    "json": (as_json, 0),
+    "json list": (as_json_list, 0),
+}
 DEFAULTS = {
     "text": (as_text, 1),
     "export": (as_export, 0),
     "console": (as_console, 1),
     "events": (as_events, 0),
     "subscriptions": (as_subscriptions, 0),
+    "console over two lines": (as_console_over_two_lines, 1),
+    "insights": (as_insights, 1),
+    "cli text": (as_cli_text, 0),
+    "tail": (as_tail, 0),
+    "firehose": (as_firehose, 0),
+    "pages": (as_pages, 0),
+    "lambda": (as_lambda, 0),
 }
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "as it is": lambda data: data,
@@ -189,11 +244,15 @@ def check(folder: pytest.TempPathFactory, log: Log, data: bytes, packing: str, h
     path = folder.mktemp("log") / ("a.zip" if packing == "zip" else "a")
     path.write_bytes(PACKED[packing](data))
     (found,) = sources.find(str(path))
-    batch = read_one(found.path)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        if log.dress[-1] % 2:  # JSON is read in slabs, however small.
+            patch.setattr(walk, "LEAST", 1)
+        batch = read_one(found.path)  # type: ignore[arg-type]
+        scanned = fk.scan(path).collect()
     assert rows(batch.frame, log) == sorted(map(repr, log.good))
     assert [line - headers for line in batch.quarantine["line"]] == log.bad
     flows = [row for row in log.good if row[log.names.index("log-status")] == "OK"]
-    assert rows(fk.scan(path).collect(), log) == sorted(map(repr, flows))
+    assert rows(scanned, log) == sorted(map(repr, flows))
 
 
 @pytest.mark.filterwarnings("ignore:.*flowkit.load accounts")
@@ -203,7 +262,7 @@ def test_any_format_in_a_form_that_names_its_fields(
     tmp_path_factory: pytest.TempPathFactory, log: Log, form: str, packing: str
 ) -> None:
     write, headers = NAMED[form]
-    if form == "json":  # What is too much has no key to stand under.
+    if form.startswith("json"):  # What is too much has no key to stand under.
         log = Log(log.names, log.records, [how if how != 1 else None for how in log.damage], log.dress)
     check(tmp_path_factory, log, write(log), packing, headers)
 

@@ -31,7 +31,7 @@ from flowkit.formats.wrapped.jsons import (
 )
 from flowkit.formats.wrapped.rows import EVENT_TIME, Found, Part, field_name, flat
 from flowkit.formats.wrapped.slabs import ROW, Shape
-from flowkit.formats.wrapped.walk import LEAST, Broken, Path, Slab, Walk
+from flowkit.formats.wrapped.walk import LEAST, NEXT, Broken, Path, Slab, Walk
 from flowkit.schema import field_of
 
 Told = list[tuple[str, str | None]]
@@ -203,8 +203,12 @@ class _Events:
                     lines += self._told(event)
             last = found[1]
         if len(path.open) > len(opened) and path.open[: len(opened)] == opened:
-            lines += _unfinished(path, last, text)
-            path.open, path.key = opened, None
+            path.open, path.key, within = opened, None, _unfinished(path, last, text)
+            later = NEXT.search(text, 1) if within and len(text) < LEAST and all(why for _, why in lines) else None
+            if later:  # What lies behind was taken for a part of what was cut.
+                head = (flat(text[: later.start()]), "it is no JSON: damaged or cut short")
+                return [head, *self._alone(text[later.start() :], path, slabs=False)]
+            lines += within
         return lines
 
     def _as_lines(self, inner: pl.DataFrame | None, others: dict[int, Told], simple: bool) -> Told:

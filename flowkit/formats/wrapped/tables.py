@@ -123,16 +123,16 @@ class _Table:
         odd, separator = cells.is_odd(lines).arg_true().to_list(), self.form.separator
         if not odd:
             return lines
-        texts = lines.to_list()
-        last = odd[-1]
-        rows_behind = any(one.count(separator) + 1 == self.belong for one in texts[last + 1 :][:LONGEST])
-        if not end and len(texts) - last < LONGEST and not rows_behind:
-            self.held = "\n".join(texts[last:]).encode()
-            del texts[last:], odd[-1:]
-        within = set[int]()
-        for begin, stop in joined(texts, odd, separator, self.belong):
+        texts, last = lines.to_list(), odd[-1]
+        runs = list(joined(texts, odd, separator, self.belong))
+        for begin, stop in runs:
             texts[begin] = " ".join(texts[begin:stop])
-            within.update(range(begin + 1, stop))
+        whole = any(begin <= last < stop for begin, stop in runs)
+        rows_behind = any(one.count(separator) + 1 == self.belong for one in texts[last + 1 :][:LONGEST])
+        if not (end or whole or rows_behind) and len(texts) - last < LONGEST:
+            self.held = "\n".join(texts[last:]).encode()
+            del texts[last:]
+        within = {i for begin, stop in runs for i in range(begin + 1, stop)}
         return pl.Series([text for i, text in enumerate(texts) if i not in within], dtype=pl.String)
 
     def _mended(self, lines: pl.Series, end: str) -> Iterator[Part]:

@@ -27,7 +27,9 @@ _LARGE = 16 << 10
 
 _DEEPEST = 8
 _GAP = re.compile(r"[\s,:\x00\x1e\ufeff]*")
-_NEXT = re.compile(r"\{\s*\"|\n\s*(?=[\[{])|(?<=,)\s*\[")
+NEXT = re.compile(r"\{\s*\"|\n\s*(?=[\[{])|(?<=,)\s*\[")
+"""Where the next event may begin."""
+
 _LEAF = re.compile(r"\[\s*\{\s*\"field\"")
 _JOINT = re.compile(r"[\s,]*(?=([{\"]))")
 _CLOSES = {"{": "}", '"': '"'}
@@ -127,7 +129,7 @@ class _Text:
     def broken(self) -> Broken:
         """Go on to where the next event may begin; return what was left behind."""
         begin = self.at
-        found = None if self.deep else _NEXT.search(self.text, begin + 1)
+        found = None if self.deep else NEXT.search(self.text, begin + 1)
         self.deep = False
         self.at = found.start() if found else len(self.text)
         return Broken(self.text[begin : min(self.at, begin + 1000)])
