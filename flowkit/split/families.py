@@ -119,8 +119,8 @@ def families(
     counts, found = _best_grain(hits, what.ranges.join(facts.select("unit", "width", "whole"), on="unit"))
     found = found.join(what.ranges, on="range").join(facts, on="unit")
     found = found.with_columns(pl.col("width") * pl.col("grain"))
-    found = _chosen(_freshness(_purity(_answered(found, hits), what), hits))
-    found = _fresh_by_size(_shape(_calm(found, hits), what))
+    found = _chosen(_several(_purity(_answered(found, hits), what), hits))
+    found = _fresh_by_size(_shape(_calm(_freshness(found, hits), hits), what))
     found = _one_clock(_company(found), counts)
     sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
     beside = others(found, _all_sent(found, reduced))
@@ -313,19 +313,35 @@ def _freshness(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     And `back`: whether source ports come back, the lowest of a window being the lowest of others too.
 
     A long connection has one record a window, from the same port and of the same size. Ports that come back hold one
-    check here, three there.
+    check here, three there: those that hold one change from window to window, though all of them together are the same.
     """
-    ports = pl.col("port").min(), pl.col("last_port").max(), pl.col("n").sum(), pl.col("bytes").max()
-    windows = hits.join(found.select("range"), on="range", how="semi").group_by("range", "bin").agg(ports)
-    seen = pl.struct("port", "last_port", "n", "bytes")
-    windows = windows.with_columns(other=seen != seen.shift(1).over("range", order_by="bin"))
-    back = pl.len() >= 3 * pl.col("port").n_unique()
-    fresh = windows.group_by("range").agg(fresh=pl.col("other").mean(), back=back)
-    # One window says nothing of this. Where records of one check and of several are taken together, the ports that have
-    # one change from window to window, though all of them together are the same.
+    mine = hits.join(found.select("range", "folds"), on="range")
+    alone = mine.filter(pl.col("folds") > 1, pl.col("times") == 1)
+    fresh = pl.concat([_fresh(mine), _fresh(alone)]).group_by("range").agg(pl.col("fresh").max())
+    # One window says nothing of this.
     out = found.join(fresh.with_columns(pl.col("fresh").fill_null(1.0)), on="range")
-    best = pl.col("fresh").max().over("unit", "lo", "hi")
-    return out.with_columns(fresh=pl.when(pl.col("folds") > 1).then(best).otherwise("fresh"))
+    return out.join(_back(mine), on="range")
+
+
+def _fresh(hits: pl.DataFrame) -> pl.DataFrame:
+    ports = pl.col("port").min(), pl.col("last_port").max(), pl.col("n").sum(), pl.col("bytes").max()
+    seen = pl.struct("port", "last_port", "n", "bytes")
+    windows = hits.group_by("range", "bin").agg(ports)
+    windows = windows.with_columns(other=seen != seen.shift(1).over("range", order_by="bin"))
+    return windows.group_by("range").agg(fresh=pl.col("other").mean())
+
+
+def _back(hits: pl.DataFrame) -> pl.DataFrame:
+    lowest = hits.group_by("range", "bin").agg(pl.col("port").min())
+    return lowest.group_by("range").agg(back=pl.len() >= 3 * pl.col("port").n_unique())
+
+
+def _several(found: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
+    """Add `several`: whether ports come back, and some of a range's records hold several checks."""
+    one = pl.col("n").filter(pl.col("folds") == 1).max().over("unit", "lo", "hi").fill_null(0)
+    more = found.filter(pl.col("folds") > 1, pl.col("n") >= MORE * one)
+    back = _back(hits.join(more.select("range"), on="range")).rename({"back": "several"})
+    return found.join(back, on="range", how="left").with_columns(pl.col("several").fill_null(value=False))
 
 
 def _fresh_by_size(found: pl.DataFrame) -> pl.DataFrame:
@@ -356,9 +372,7 @@ def _chosen(found: pl.DataFrame) -> pl.DataFrame:
         tried=pl.col("logp") + 0.7 * (pl.col("values") - 1) + tries.cast(pl.Float64).log10()
     )
     # Where ports come back and some records hold several checks, these are ticks of the clock too.
-    single = pl.col("n").filter(pl.col("folds") == 1).max().over("unit", "lo", "hi").fill_null(0)
-    more = (pl.col("folds") > 1) & pl.col("back") & (pl.col("n") >= MORE * single)
-    tried = pl.col("tried") - pl.when(more).then(SEVERAL).otherwise(0.0)
+    tried = pl.col("tried") - pl.when("several").then(SEVERAL).otherwise(0.0)
     # Clients are refused beside the checks for as long as the load balancer sends them there: what is not as even for
     # that may still go with what is, at the port's other targets.
     flaps = pl.col("failing") & (pl.col("F") < UNEVEN)
