@@ -60,15 +60,16 @@ def look(lines: pl.DataFrame, faults: Mapping[int, str], form: Format) -> Odd:
     known = lines.filter(pl.col("line").is_in(list(faults))).with_columns(why=why)
     bad = [_told(known.filter(~pl.col("why").is_in([HEADER, BLANK])), pl.col("why"))]
     rest = lines.filter((pl.col("text") != "") & ~pl.col("line").is_in(list(faults)))
-    seen = rest.select("line", pl.col("text").str.strip_chars_end("\r"), bare=_bare(rest["text"]))
-    names = _headers(seen["bare"])
-    twice = [bare for bare, found in names.items() if len(set(found)) < len(found)]
-    header, blank = pl.col("bare").is_in(list(names)), pl.col("bare") == ""
-    bad.append(_told(seen.filter(pl.col("bare").is_in(twice)), TWICE))
-    headers, blanks = seen.select(header.sum(), blank.sum().alias("blanks")).row(0)
-    mended, glued, malformed = _mended(seen.filter(~header & ~blank), form)
-    headers += (known["why"] == HEADER).sum() - bad[1].height
-    blanks += (known["why"] == BLANK).sum() + lines.height - known.height - rest.height
+    names = _headers(rest["text"])
+    twice = [text for text, found in names.items() if len(set(found)) < len(found)]
+    header = pl.col("text").is_in(list(names))
+    bad.append(_told(rest.filter(pl.col("text").is_in(twice)), TWICE))
+    seen = rest.filter(~header) if names else rest
+    seen = seen.select("line", pl.col("text").str.strip_chars_end("\r"), bare=_bare(seen["text"]))
+    blank = seen["bare"] == ""
+    mended, glued, malformed = _mended(seen.filter(~blank) if blank.any() else seen, form)
+    headers = known.filter(why=HEADER).height + rest.height - seen.height - bad[1].height
+    blanks = known.filter(why=BLANK).height + int(blank.sum()) + lines.height - known.height - rest.height
     return Odd(headers, blanks, mended, glued, pl.concat([*bad, *malformed]))
 
 
@@ -77,16 +78,17 @@ def turns(lines: pl.DataFrame, form: Format) -> list[Turn]:
 
     `lines` are as `look` takes them.
     """
-    seen = lines.filter(pl.col("text").str.contains(_NAMED))
-    seen = seen.select("line", bare=_bare(seen["text"]))
-    names = {bare: found for bare, found in _headers(seen["bare"]).items() if len(set(found)) == len(found)}
-    late = lines.filter(pl.col("text").str.contains(_HEADER_BEHIND) & ~pl.col("text").str.contains(_NAMED))
-    late = late.select("line", bare=pl.col("text").str.extract(_HEADER_BEHIND).str.strip_chars_end())
-    names |= {bare: tuple(map(canonical, bare.split())) for bare in late["bare"].unique()}
+    named = lines["text"].str.contains(_NAMED)
+    names = {
+        text: found for text, found in _headers(lines["text"].filter(named)).items() if len(set(found)) == len(found)
+    }
+    late = lines.filter(~named).filter(pl.col("text").str.contains(_HEADER_BEHIND))
+    late = late.with_columns(pl.col("text").str.extract(_HEADER_BEHIND))
+    names |= {text: tuple(map(canonical, text.split())) for text in late["text"].unique()}
     if all(found == form.names for found in names.values()):
         return []
-    own = [Turn(line, names[bare]) for line, bare in seen.filter(pl.col("bare").is_in(list(names))).iter_rows()]
-    return sorted([*own, *(Turn(line + 1, names[bare], behind=True) for line, bare in late.iter_rows())])
+    own = [Turn(line, names[text]) for line, text in lines.filter(named).iter_rows() if text in names]
+    return sorted([*own, *(Turn(line + 1, names[text], behind=True) for line, text in late.iter_rows())])
 
 
 def _bare(texts: pl.Series) -> pl.Series:
@@ -98,9 +100,10 @@ def _bare(texts: pl.Series) -> pl.Series:
     return texts.str.strip_chars(" ")
 
 
-def _headers(bare: pl.Series) -> dict[str, tuple[str, ...]]:
-    """Return the lines that are headers, with the names of their fields."""
-    words = {text: uncommented(text.split(" ")) for text in bare.filter(bare.str.contains(_NAMED)).unique()}
+def _headers(texts: pl.Series) -> dict[str, tuple[str, ...]]:
+    """Return the texts that are headers, with the names of their fields."""
+    some = texts.filter(texts.str.contains(_NAMED)).unique()
+    words = {text: uncommented(bare.split(" ")) for text, bare in zip(some, _bare(some), strict=True)}
     return {text: tuple(map(canonical, found)) for text, found in words.items() if is_header(found)}
 
 

@@ -113,18 +113,25 @@ def _unpacked(paths: Sequence[str]) -> list[str] | list[bytes]:
 
 
 def _of_gzip(raw: bytes) -> bytes | None:
-    """Return what gzip data of one member hold; None where they are more, or hold much.
+    """Return what gzip data hold, member by member; None where that is much, or other things stand between.
 
     Raises `EOFError` where they are cut short, and `IsalError` where they are damaged.
     """
-    size = int.from_bytes(raw[-4:], "little")
-    if raw[:2] != GZIP or size > _MOST:
-        return None
-    machine = isal_zlib.decompressobj(wbits=31)
-    text = machine.decompress(raw, size + 1)
-    if not machine.eof and len(text) <= size:
+    size, texts = int.from_bytes(raw[-4:], "little"), list[bytes]()
+    while raw[:2] == GZIP and size <= _MOST:
+        machine = isal_zlib.decompressobj(wbits=31)
+        # The last bytes are the size of the last member's text; the limit saves growing room for it.
+        texts.append(machine.decompress(raw, size + 1))
+        while not machine.eof and sum(map(len, texts)) <= _MOST and (raw := machine.unconsumed_tail):
+            texts.append(machine.decompress(raw, _MOST))
+        if not machine.eof:
+            break
+        raw = machine.unused_data.lstrip(b"\0")  # Some tools fill up with zeros.
+        if not raw:
+            return texts[0] if len(texts) == 1 else b"".join(texts)
+    if raw[:2] == GZIP and size <= _MOST and sum(map(len, texts)) <= _MOST:
         raise EOFError
-    return text if machine.eof and not machine.unused_data and len(text) == size else None
+    return None
 
 
 def held(path: str) -> bytes | None:
