@@ -122,7 +122,7 @@ def _mended(seen: pl.DataFrame, form: Format) -> tuple[pl.DataFrame, pl.Series, 
     lines = seen.select("line", "text", record=_record(form))
     words = pl.when(pl.col("record") == "").then(0).otherwise(pl.col("record").str.count_matches(" ", literal=True) + 1)
     lines = lines.with_columns(count=words.cast(pl.Int64))
-    long = (count > expected) & pl.col("record").str.contains(_last_word(form)) & pl.lit(sure(form.names))
+    long = (count > expected) & pl.col("record").str.contains(_ending(form)) & pl.lit(sure(form.names))
     mended, glued, bad = [], [], [_told(lines.filter((count != expected) & ~long), *_of_many(expected))]
     for some, more in ((lines.filter(count == expected), 0), _filled(lines.filter(long), expected)):
         known = _parsed(some["record"], more, form)
@@ -148,8 +148,8 @@ def _filled(lines: pl.DataFrame, expected: int) -> tuple[pl.DataFrame, int]:
     most: int = lines.select(pl.col("count").max().clip(expected, 2 * expected + 4).fill_null(expected)).item()
     last = pl.col("record").str.split(" ").list.tail(most).list.join(" ")
     longer, missing = pl.col("count") > most, (most - pl.col("count")).clip(0)
-    if lines.select(longer.any()).item():
-        lines = lines.with_columns(record=pl.when(longer).then(last).otherwise("record"))
+    cut = lines.filter(longer).with_columns(record=last)
+    lines = pl.concat([lines.filter(~longer), cut]) if cut.height else lines
     filled = pl.col("record").str.pad_start(pl.col("record").str.len_chars() + missing)
     return lines.with_columns(record=filled), most - expected
 
@@ -161,12 +161,14 @@ def _before(more: int) -> pl.Expr:
     )
 
 
-def _last_word(form: Format) -> str:
-    """Return how a record of this format may end."""
-    last = field_of(form.names[-1])
-    if last.column == "log_status":
-        return rf" (?:{'|'.join(STATUSES)})$"
-    return " $" if last.raw == pl.String else r" (?:-|\d+(?:\.0+)?)$"
+def _ending(form: Format) -> str:
+    """Return how a line ends that may hold a record at its end, as all fields but the first show."""
+    kinds = {True: "[^ ]+", False: r"(?:-|\d+(?:\.0+)?)"}
+    words = [kinds[field_of(name).raw == pl.String] for name in form.names[1:]]
+    words = [
+        f"(?:{'|'.join(STATUSES)})" if n == "log-status" else w for n, w in zip(form.names[1:], words, strict=True)
+    ]
+    return f" {' '.join(words)}$"
 
 
 def _parsed(records: pl.Series, more: int, form: Format) -> pl.DataFrame:
