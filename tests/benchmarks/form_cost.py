@@ -14,12 +14,13 @@ import json
 import os
 import statistics
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
-from dirty_cost import cpu, question
+from dirty_cost import question
 from make_logs import BEGIN, HEADER, records
 
 import flowkit as fk
@@ -99,6 +100,13 @@ def each(texts: Sequence[str]) -> list[str]:
 def damaged(texts: Sequence[str]) -> list[str]:
     """Cut one text in a hundred, in its middle."""
     return [text[:40] if i % STEP == STEP // 2 else text for i, text in enumerate(texts)]
+
+
+def cpu(source: Path) -> float:
+    """Return the seconds of CPU that the question takes."""
+    begin = time.process_time()
+    question(source)
+    return time.process_time() - begin
 
 
 def adds_up(source: Path, number: int, bad: int) -> bool:
