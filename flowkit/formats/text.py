@@ -95,6 +95,15 @@ def read_small(paths: Sequence[str], form: Format, wanted: Wanted) -> Batch:
     return _read(lines, paths, form, wanted)
 
 
+def read_lines(text: bytes, path: str, form: Format, wanted: Wanted) -> Batch:
+    """Return the records of lines that were found in an object; raises `Dirty` where one is not clean."""
+    form = replace(form, header=False)
+    lines = _scan(BytesIO(text + b"\n"), form, None)
+    if "object" in wanted.reads:
+        lines = lines.with_columns(pl.lit(path).alias("object"))
+    return _read(lines, [path], form, wanted)
+
+
 def _unpacked(paths: Sequence[str]) -> list[str] | list[bytes]:
     """Return the text of gzip files, which ISA-L unpacks in a third of polars' time; else the paths, for polars.
 

@@ -6,12 +6,14 @@ A line's number is that of the row or event in its object.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flowkit.formats.batch import Batch, Wanted
 from flowkit.formats.careful import NO_HEADER, Reader
 from flowkit.formats.form import Format
 from flowkit.formats.lines import of_block
 from flowkit.formats.pieces import Block
+from flowkit.formats.text import Dirty, read_lines
 from flowkit.formats.wrapped import events, tables
 from flowkit.formats.wrapped.rows import Found, Heading, gathered
 
@@ -25,10 +27,19 @@ def read_wrapped(path: str, form: Format, wanted: Wanted) -> Iterator[Batch]:
     parts = tables.parts if form.kind == "csv" else events.parts
     for part in gathered(parts(path, form, wanted, notes)):
         if isinstance(part, Block):
-            yield from reader.read(of_block(part, reader.form, wanted), part.end)
+            yield from _lines(reader, part)
         else:
             yield _header(reader) if isinstance(part, Heading) else _batch(reader, part)
     yield reader.last(notes)
+
+
+def _lines(reader: Reader, block: Block) -> Iterator[Batch]:
+    """Yield the records of lines: at once where all are clean."""
+    if not block.faults:
+        with suppress(Dirty):
+            yield read_lines(block.data, reader.path, reader.form, reader.wanted)
+            return
+    yield from reader.read(of_block(block, reader.form, reader.wanted), block.end)
 
 
 def _header(reader: Reader) -> Batch:
