@@ -11,7 +11,7 @@ import pytest
 from records import FLOW, NODATA, SKIPDATA, Writer
 
 import flowkit as fk
-from flowkit.questions.stories import lagging, one_sided, story, verdict
+from flowkit.questions.stories import lagging, one_sided, story, targets, verdict
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_no_checker_is_said_to_have_seen_more_failures_in_a_row_than_it_can_have
 def test_whether_clients_felt_it_is_said_with_what_the_others_carried(sentences: list[str]) -> None:
     assert sentences[2].startswith("Clients felt it: 29 service flows to 10.45.1.102:80 failed. It served 88 service")
     assert sentences[2].endswith(
-        "and 0 meanwhile. All targets together served 324 before and 312 meanwhile: the others carried it."
+        "and 0 meanwhile. All targets of its port together served 324 before and 312 meanwhile: the others carried it."
     )
 
 
@@ -108,7 +108,7 @@ def test_a_fault_between_one_checker_and_a_target_is_not_laid_at_the_targets_doo
     (said,) = one_sided("10.45.2.101:80", each, case)
     assert said == (
         "10.45.2.101:80 answered the health checks of the other checker, but did not answer those of 10.45.2.17 "
-        "from 16:09:51 to 16:13:51: look at the way between the two."
+        "from 16:09:51 to the end: look at the way between the two."
     )
 
 
@@ -171,7 +171,11 @@ def test_who_knocks_at_many_doors_is_named_and_not_accused(written: Writer, cach
     sweep = [line.format("198.51.100.8", f"10.0.0.{n}", 50_000, 22) for n in range(1, 41)]
     client = [line.format("203.0.113.5", "10.0.0.2", 50_000 + n, 443) for n in range(40)]
     answers = [line.format("10.0.0.2", "203.0.113.5", 443, 50_000 + n) for n in range(40)]
-    path = written("a.log", *ports, *sweep, *client, *answers)
+    # A server on a high port answers to lower ones, and is sent data there.
+    high = [line.format("10.0.0.3", "203.0.113.5", 60_000, 1_000 + n) for n in range(40)]
+    data = [high[n].replace("10.0.0.3 203.0.113.5", "203.0.113.5 10.0.0.3") for n in range(40)]
+    data = [one.replace(f"60000 {1_000 + n} 6 1 44", f"{1_000 + n} 60000 6 5 900") for n, one in enumerate(data)]
+    path = written("a.log", *ports, *sweep, *client, *answers, *high, *data)
     said = [s for s in fk.findings(fk.load(path, cache=cache_folder)) if "knocked" in s]
     end = "(40 flows, none of it rejected): it looks like a scan, and nothing here says that it caused anything."
     when = "without sending data, 16:05:00 to 16:05:30"
@@ -193,4 +197,80 @@ def test_many_spells_are_told_as_a_pattern(tmp_path: Path) -> None:
     assert story(rows, case) == (
         "refused its health checks 5 times between 16:06:51 and 16:15:51, 60 s each (60 checks, all failed), "
         "and answered in between and since; the table of states has each"
+    )
+
+
+STATES = ["target", "checker", "state", "from", "to", "service_failed"]
+NONE = {"failed": 0, "retransmitted": 0, "failed_in_a_row": 0, "unhealthy_at": None, "healthy_at": None}
+
+
+def told(case: fk.Case, *states: tuple[object, ...], bins: list[tuple[str, int, int, int]]) -> list[str]:
+    """Tell of states (target, checker, state, from and to minute, failed) and service (target, minute, all, failed)."""
+    at = [(case.start + pl.duration(minutes=edge)).alias(name) for edge, name in (("from", "start"), ("to", "end"))]
+    each = pl.DataFrame(states, schema=STATES, orient="row").with_columns(
+        *at,
+        *(pl.lit(value).alias(name) for name, value in NONE.items()),
+        checks=pl.when(pl.col("state").is_in(["no checks seen", "not logged"])).then(0).otherwise(12),
+        checkers=2,
+        service=100,
+    )
+    whole = each.filter(pl.col("checker") == "10.0.1.10")
+    health = pl.DataFrame(bins, schema=["target", "_bin", "service", "service_failed"], orient="row").with_columns(
+        time=case.start + pl.duration(minutes="_bin"), _width=pl.lit(60_000), elsewhere=pl.lit(value=False), alike=0
+    )
+    return list(targets(whole, each, health, case, timedelta(minutes=1)))
+
+
+def test_service_that_fails_beside_good_checks_is_told(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    bins = [("10.0.1.1:80", minute, 20, 20 if 3 <= minute < 6 else 0) for minute in range(9)]
+    assert told(case, ("10.0.1.1:80", "10.0.1.10", "answering", 0, 9, 60), bins=bins) == [
+        (
+            "10.0.1.1:80: 60 of 60 service flows to it failed from 16:07:51 to 16:10:51, refused or not answered, "
+            "though it answered its health checks: they do not ask what clients ask."
+        ),
+        "1 target answered health checks all along.",
+    ]
+
+
+def test_a_silence_full_of_failed_flows_is_no_deregistration(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    states = (
+        ("10.0.1.1:80", "10.0.1.10", "answering", 0, 3, 0),
+        ("10.0.1.1:80", "10.0.1.10", "no checks seen", 3, 9, 90),
+    )
+    bins = [("10.0.1.1:80", minute, 15, 15 if minute >= 3 else 0) for minute in range(9)]
+    story, lost, look = told(case, *states, bins=bins)
+    assert "had no health check that can be told from the service flows that failed from 16:07:51 to the end" in story
+    assert "90 of 90 service flows to it failed" in lost
+    assert look == "Unclear: the target fails, whoever asks. Look at the host, and at the process that should listen."
+
+
+def test_a_node_that_is_gone_is_told_once(cache_folder: Path) -> None:
+    """The log of the node ends too, so that of one target it cannot be told; the other's own log is whole."""
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    states = [(target, "10.0.1.10", "answering", 0, 9, 0) for target in ("10.0.1.1:80", "10.0.1.2:80")]
+    states += [(target, "10.0.2.10", "answering", 0, 4, 0) for target in ("10.0.1.1:80", "10.0.1.2:80")]
+    states += [
+        ("10.0.1.1:80", "10.0.2.10", "not logged", 4, 9, 0),
+        ("10.0.1.2:80", "10.0.2.10", "no checks seen", 4, 9, 0),
+    ]
+    bins = [("10.0.1.1:80", 0, 20, 0), ("10.0.1.2:80", 0, 20, 0)]
+    assert told(case, *states, bins=bins) == [
+        (
+            "10.0.2.10 checked none of its 2 targets from 16:08:51 to the end: "
+            "the node is gone, its zone is off, or its way to all of them is cut."
+        ),
+        "2 targets answered health checks all along.",
+    ]
+
+
+def test_targets_that_fail_together_are_told_together(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    edges = {"10.0.1.1:80": (2, 6), "10.0.1.2:80": (3, 7)}
+    states = [(target, "10.0.1.10", "refused", first, last, 0) for target, (first, last) in edges.items()]
+    first, *_ = told(case, *states, bins=[(target, 0, 20, 0) for target in edges])
+    assert first == (
+        "All 2 targets on port 80 failed together from 16:07:51 to 16:10:51: "
+        "with none healthy a load balancer sends to all."
     )

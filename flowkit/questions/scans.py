@@ -18,6 +18,9 @@ _SHOWN = 3
 # One or two packets, none with data: a SYN has 40 bytes of headers and 4 to 20 of options, IPv6 20 more. A reset has 40
 # and no options: it is the answer of a closed port, and not a knock. An open one answers from a lower port to a higher.
 _PACKETS, _V6 = 2, 20
+# More ends than this send data to a server's port only: a client's port meets the few that it asked.
+_ENDS = 3
+_END = ["srcaddr", "srcport"]
 
 
 def scans(case: Case) -> Iterator[str]:
@@ -27,7 +30,8 @@ def scans(case: Case) -> Iterator[str]:
     busiest = counts.sort("len", "srcaddr", descending=[True, False]).head(_SOURCES).collect(engine="streaming")
     if busiest.is_empty():
         return
-    own = knocks.filter(pl.col("srcaddr").is_in(busiest["srcaddr"].to_list()))
+    sources = busiest["srcaddr"].to_list()
+    own = knocks.filter(pl.col("srcaddr").is_in(sources)).join(_servers(case, sources), on=_END, how="anti")
     doors = own.group_by("srcaddr", "dstaddr", "dstport").agg(
         flows=pl.len(),
         rejected=(pl.col("action") == "REJECT").sum(),
@@ -57,6 +61,13 @@ def _knock() -> pl.Expr:
     each = pl.col("bytes") / pl.col("packets").clip(1) - longer
     asked = pl.col("dstport") < pl.col("srcport")
     return (pl.col("protocol") == 6) & asked & (pl.col("packets") <= _PACKETS) & each.is_between(44, 60)
+
+
+def _servers(case: Case, sources: list[str]) -> pl.LazyFrame:
+    """Return the ports of these sources to which many ends send data: what leaves them is an answer."""
+    sent = case.flows.filter(pl.col("dstaddr").is_in(sources), pl.col("packets") > _PACKETS)
+    met = sent.group_by(srcaddr="dstaddr", srcport="dstport").agg(ends=pl.struct("srcaddr", "srcport").n_unique())
+    return met.filter(pl.col("ends") > _ENDS).select(_END)
 
 
 def _checkers(case: Case) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import polars as pl
 
 from flowkit.case import Case
 from flowkit.questions.health.felt import felt as measured
+from flowkit.questions.health.hurt import Hurt, hurt
 from flowkit.questions.health.states import FAILING, SILENT
 from flowkit.wording import many
 
@@ -23,6 +25,7 @@ _STATES = {
     "answering": "answered its health checks",
     "no checks seen": "was sent no health checks",
     "not logged": "is missing from the logs",
+    "unclear": "had no health check that can be told from the service flows that failed",
 }
 _NEXT = {
     "refused": "a reset came back, so the host is up: nothing listens on the port, or its firewall says no. Look at "
@@ -34,6 +37,7 @@ _NEXT = {
     "retransmitting": "packets were lost on the way, or dropped by a host that is overloaded. Look at the network of "
     "both, and at the limits of the target.",
     "no checks seen": "who is sent no checks is not registered, or its zone is off. Look at the target group.",
+    "unclear": "the target fails, whoever asks. Look at the host, and at the process that should listen.",
 }
 """What a state means, and where to look next."""
 # More spells than these are a pattern, and the table has them one by one.
@@ -41,11 +45,17 @@ _MOST_SPELLS = 2
 # What is met so soon was there before: the first check of a span comes an interval and a window into it.
 _AT_ONCE = timedelta(minutes=1)
 
+# So many failed flows beside a silence, and half of the service, may be the very checks that are missed.
+_FAILED, _HALF = 3, 0.5
+
 # More targets than an incident has suspects: the table has them all.
 _MOST_TARGETS = 6
 
 Row = dict[str, Any]
 """A row of `health_changes`."""
+
+Spell = tuple[datetime, datetime]
+"""From when to when."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,15 @@ class _Told:
         return not self.steady or bool(self.alone)
 
     @property
+    def port(self) -> str:
+        return self.target.rpartition(":")[2]
+
+    @property
+    def failing(self) -> list[Spell]:
+        """When its checks failed, from when to when."""
+        return [(run[0]["start"], run[-1]["end"]) for run in _spells(self.rows)]
+
+    @property
     def failed_s(self) -> float:
         """For how many seconds it failed."""
         lengths = [row["end"] - row["start"] for row in self.rows if row["state"] in FAILING]
@@ -81,6 +100,9 @@ def targets(
     `changes` and `each` are the lasting states, `each` by checker too; `health` is what `seen_health` found.
     """
     told: list[_Told] = []
+    gone = _left(each)
+    for silent in gone.values():
+        each = each.join(silent, on=["target", "checker", "start"], how="anti")
     for (target,), runs in changes.sort("target", "start").group_by("target", maintain_order=True):
         rows = runs.rows(named=True)
         name = case.names.label(target, rows[0]["start"], rows[-1]["end"])
@@ -88,15 +110,18 @@ def targets(
         told.append(_Told(str(target), name, rows, own, tuple(one_sided(name, own, case))))
     # Who failed longest comes first.
     news = sorted((one for one in told if one.news), key=lambda one: (-one.failed_s, one.target))
+    yield from _together(told, case)
+    yield from (_gone(name, lost, case) for name, lost in gone.items())
     for one in news[:_MOST_TARGETS]:
         yield from _target(one, case, window, health)
     if more := news[_MOST_TARGETS:]:
         others = "another target" if len(more) == 1 else f"{len(more):,} other targets"
         yield f"The states of {others} changed too; the table of states has each."
+    yield from _hurts(told, case, health)
     if steady := len(told) - len(news):
         others = "other target" if news else "target"
         yield f"{many(steady, others)} answered health checks all along."
-    yield from _look_next([row["state"] for one in news for row in one.rows])
+    yield from _look_next([_state(row) for one in news for row in one.rows])
 
 
 def _target(one: _Told, case: Case, window: timedelta, health: pl.DataFrame) -> Iterator[str]:
@@ -126,8 +151,84 @@ def story(rows: Sequence[Row], case: Case) -> str:
         else:
             until = "to the end" if last else f"to {moment(row['end'], case)}"
             when = "all along" if len(rows) == 1 else f"from {since} {until}"
-            parts.append(f"{_STATES[row['state']]} {when}{_checks(row)}")
+            parts.append(f"{_STATES[_state(row)]} {when}{_checks(row)}")
     return ", then ".join(parts).replace(", then and ", ", and ")
+
+
+def _state(row: Row) -> str:
+    """Return the state of a row; `unclear` where what failed beside a silence may be the checks that are missed."""
+    failed = row["service_failed"]
+    unclear = row["state"] == "no checks seen" and failed >= _FAILED and failed >= _HALF * row["service"]
+    return "unclear" if unclear else row["state"]
+
+
+def _together(told: Sequence[_Told], case: Case) -> Iterator[str]:
+    """Yield when all targets of a port failed at once, where it has several."""
+    ports = groupby(sorted(told, key=lambda one: one.port), lambda one: one.port)
+    for port, same in ((port, list(same)) for port, same in ports):
+        if len(same) > 1:
+            for start, end in reduce(_overlaps, [one.failing for one in same]):
+                when = f"from {moment(start, case)} to {moment(end, case)}"
+                both = f"All {len(same):,} targets on port {port} failed together {when}"
+                yield f"{both}: with none healthy a load balancer sends to all."
+
+
+def _overlaps(ones: Sequence[Spell], others: Sequence[Spell]) -> list[Spell]:
+    both = [(max(a, c), min(b, d)) for a, b in ones for c, d in others]
+    return [(start, end) for start, end in both if start < end]
+
+
+def _left(each: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return of each checker the silences that it kept towards all its targets, of several, while others went on.
+
+    One target whose log is whole is enough to tell that none was sent: a node that is gone logs no more.
+    """
+    found = {}
+    for (checker,), rows in each.group_by("checker", maintain_order=True):
+        silent = rows.filter(pl.col("state").is_in(SILENT)).sort("start").unique("target", keep="last")
+        seen = (silent["state"] == "no checks seen").any()
+        if not seen or silent.height < 2 or silent.height < rows["target"].n_unique():
+            continue
+        during = (pl.col("start") < silent["end"].min()) & (pl.col("end") > silent["start"].max())
+        others = each.filter(during, pl.col("checker") != checker, ~pl.col("state").is_in(SILENT))
+        if others.height and silent["start"].max() < silent["end"].min():  # type: ignore[operator]
+            back = rows.join(silent.select("target", since="start"), on="target").filter(
+                pl.col("start") > pl.col("since")
+            )
+            found[str(checker)] = silent.with_columns(back=pl.lit(back.height > 0))
+    return found
+
+
+def _gone(checker: str, silent: pl.DataFrame, case: Case) -> str:
+    rows = silent.rows(named=True)
+    start, end = min(row["start"] for row in rows), max(row["end"] for row in rows)
+    who = case.names.label(checker, start, end)
+    when = f"from {moment(start, case)} to {moment(end, case) if rows[0]['back'] else 'the end'}"
+    what = "the node is gone, its zone is off, or its way to all of them is cut"
+    return f"{who} checked none of its {len(rows):,} targets {when}: {what}."
+
+
+def _hurts(told: Sequence[_Told], case: Case, health: pl.DataFrame) -> Iterator[str]:
+    """Yield whose service failed while its checks did not, most first."""
+    names = {one.target: one for one in told}
+    found = [lost for one in told if (lost := hurt(health, one.target, one.failing))]
+    for lost in sorted(found, key=lambda lost: (-lost.failed, lost.target))[:_MOST_TARGETS]:
+        yield _hurt(lost, names[lost.target], case)
+    if more := found[_MOST_TARGETS:]:
+        yield f"So it was with {many(len(more), 'other target')}; the table of states has each."
+
+
+def _hurt(lost: Hurt, one: _Told, case: Case) -> str:
+    within = [row for row in one.rows if row["start"] < lost.end and row["end"] > lost.start]
+    answered = all(row["checks"] for row in within)
+    beside = (
+        "though it answered its health checks: they do not ask what clients ask"
+        if answered
+        else ("while no health check to it is told from them")
+    )
+    when = f"from {moment(lost.start, case)} to {moment(lost.end, case)}"
+    flows = f"{lost.failed:,} of {many(lost.service, 'service flow')} {lost.where}"
+    return f"{one.name}: {flows} failed {when}, refused or not answered, {beside}."
 
 
 def _spells(rows: Sequence[Row]) -> list[list[Row]]:
@@ -212,7 +313,9 @@ def one_sided(name: str, each: pl.DataFrame, case: Case) -> Iterator[str]:
             .replace("its health checks", f"those of {who}")
             .replace("sent no", f"sent by {who} no")
         )
-        when = f"from {moment(row['start'], case)} to {moment(row['end'], case)}"
+        later = each.filter(pl.col("checker") == checker, pl.col("start") > row["start"])
+        until = moment(row["end"], case) if later.height else "the end"
+        when = f"from {moment(row['start'], case)} to {until}"
         others = "the other checker" if number == 2 else f"{number - len(bad)} of {number} checkers"
         yield f"{name} answered the health checks of {others}, but {said} {when}: look at the way between the two."
 

@@ -60,15 +60,21 @@ class Service:
 
     def _others(self) -> str:
         before, now = self.all_before, self.all_meanwhile
-        if before is None or now is None or before < _LEAST or self.before in (None, before):
+        if before is None or now is None or self.meanwhile is None or before < _LEAST or self.before in (None, before):
             return ""
-        end = ": the others carried it." if now >= _CARRIED * before else ": less was served."
-        return f"All targets together served {_count(before)} before and {_count(now)} meanwhile{end}"
+        if self.meanwhile >= _CARRIED * self.before:
+            return ""
+        end = (
+            ": the others carried it." if now >= _CARRIED * before else f": {'less' if now else 'nothing'} was served."
+        )
+        return f"All targets of its port together served {_count(before)} before and {_count(now)} meanwhile{end}"
 
 
 def felt(health: pl.DataFrame, target: str, start: datetime, end: datetime) -> Service:
     """Return what became of the service while a target failed, from a table of `seen_health`."""
-    rows = health.unique(["target", "time"]).sort("time")
+    # Other ports are other services.
+    same = pl.col("target").str.ends_with(f":{target.rpartition(':')[2]}")
+    rows = health.filter(same).unique(["target", "time"]).sort("time")
     width = timedelta(milliseconds=rows["_width"].item(0))
     until = pl.col("time") + width
     during = (pl.col("time") >= start) & (until <= end + timedelta(seconds=1))
