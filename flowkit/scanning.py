@@ -22,6 +22,7 @@ from flowkit.access import Access
 from flowkit.errors import FormatError, SourceError
 from flowkit.formats import Batch, Format, Wanted
 from flowkit.formats.batch import Types
+from flowkit.formats.form import GIVEN
 from flowkit.schema import DEFAULT, columns, parse_fields
 from flowkit.sources import Object
 from flowkit.sources.objects import chunks, document
@@ -121,9 +122,26 @@ def _sampled(source: str | Path, objects: Sequence[Object], names: Sequence[str]
         asked = [kinds[kind][turn] for kind in tried.values()]
         for seen in _looked_at(asked, names, access):
             what = Plan(what.groups + seen.groups, what.others + seen.others)
+            _warn_of_turned(seen)
             for o in (o for _, group in seen.groups for o in group):
                 kinds.pop(tried[o.identity])
     return sure(source, what)
+
+
+TURNED = "every end is before its start: the fields given may have the two in the wrong order"
+"""What is said of an object that was read by the fields given and has not one record that runs forward."""
+
+
+def _warn_of_turned(what: Plan) -> None:
+    """Warn where the fields given have `start` and `end` in the wrong order, as far as an object of each format tells.
+
+    Whoever asks for the bytes alone reads neither of them later.
+    """
+    for form, (first, *_) in what.groups:
+        if form.origin == GIVEN and {"start", "end"} <= set(form.names):
+            some = next(batches([first], form, Wanted(columns(["start", "end"])))).frame
+            if 0 < some.height == some.filter(pl.col("end") < pl.col("start")).height:
+                _warn(f"{first.name}: {TURNED}", level=4)
 
 
 def _looked_at(objects: Sequence[Object], names: Sequence[str] | None, access: Access) -> Iterator[Plan]:
@@ -285,6 +303,7 @@ def scan(
     what = _sampled(source, objects, names, session) if remote else plan(source, objects, fields)
     if not remote:
         _warn_of(what.others)
+        _warn_of_turned(what)
     unused = [(o, form) for form, group in what.groups for o in group if fields and form.own]
     if unused:
         first_one, form = unused[0]
@@ -328,8 +347,8 @@ def _warn_of(others: Sequence[tuple[Object, str]]) -> None:
     unread = [o for o, _ in others if not document(o.name)]
     if unread:
         what = "object is no flow log and was" if len(unread) == 1 else "objects are no flow logs and were"
-        _warn(f"{len(unread):,} {what} left alone, such as {unread[0].name}")
+        _warn(f"{len(unread):,} {what} left alone, such as {unread[0].name}", level=4)
 
 
-def _warn(sentence: str) -> None:
-    warnings.warn(f"{sentence} (flowkit.load accounts for every line)", stacklevel=3)
+def _warn(sentence: str, level: int = 3) -> None:
+    warnings.warn(f"{sentence} (flowkit.load accounts for every line)", stacklevel=level)

@@ -10,6 +10,7 @@ import polars as pl
 
 from flowkit.formats import QUARANTINE, Batch, Format
 from flowkit.formats.form import GIVEN
+from flowkit.scanning import TURNED
 from flowkit.schema import STATUSES, field_of
 from flowkit.sources import Object
 from flowkit.wording import many
@@ -98,9 +99,7 @@ class Account:
         records = sum(self.lines[path, status] for status in STATUSES)
         said = [
             self.notes.get(path, ""),
-            "every end is before its start: the fields given may have the two in the wrong order"
-            if 0 < records == self.backward[path]
-            else "",
+            TURNED if 0 < records == self.backward[path] else "",
             _strange(unknown) if unknown else "",
             f"without log-status, {many(unsaid, 'record')} without any value counted as NODATA: SKIPDATA looks the same"
             if unsaid
