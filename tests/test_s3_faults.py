@@ -26,7 +26,6 @@ SECOND = KEYS["222222222222"]
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(aws_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowkit.access.READ_S", 0.3)
     monkeypatch.setattr("flowkit.sources.s3.transfer.PAUSE_S", 0)
     monkeypatch.setattr("flowkit.sources.fetching.BUSY_S", 0)
 
@@ -47,6 +46,8 @@ def in_a_hurry(aws_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
     ids=lambda faults: "+".join(dict.fromkeys(faults)),
 )
 def test_what_passes_is_ridden_out_and_every_row_comes(faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if "stall" in faults:  # Nowhere else: on a busy machine a sound answer may take as long.
+        monkeypatch.setattr("flowkit.access.READ_S", 1)
     with serve(OBJECTS, {SECOND: faults}) as (address, server):
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         assert fk.scan("s3://logs/net/").collect().height == ALL
