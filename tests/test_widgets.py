@@ -170,6 +170,8 @@ def test_dimension_measure_and_top_reach_the_charts() -> None:
         ("start", "<img src=x onerror=alert(1)>", "from '<img src=x onerror=alert(1)>' is not a time"),
         ("start", "2026-05-15 12:00", "there are no flows then: they go from 2026-05-14 12:00:00 to"),
         ("end", "2026-05-14 11:00", "there are no flows then"),
+        ("start", "25:10", "from '2026-05-14 25:10' is not a time"),
+        ("start", "13:10", "there are no flows then"),
     ],
 )
 def test_a_time_that_cannot_be_is_answered_in_the_panel_and_changes_nothing(
@@ -181,6 +183,19 @@ def test_a_time_that_cannot_be_is_answered_in_the_panel_and_changes_nothing(
     assert sentence.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#x27;") in screen.note.value
     assert "<img" not in screen.note.value
     assert shown(screen) == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("typed", "rows"), [("12:03", [3, 4]), ("12:04:00", [4]), ("9:00", [0, 2, 3, 4])])
+def test_a_time_of_day_will_do_where_its_day_is_plain(typed: str, rows: list[int]) -> None:
+    screen = Explorer(flows())
+    screen.controls.start.value = typed
+    assert shown(screen) == rows
+
+
+def test_a_time_of_day_that_comes_twice_is_asked_for_with_its_day() -> None:
+    screen = Explorer(pl.concat([flows(), flows().with_columns(pl.col("start", "end") + timedelta(days=1))]))
+    screen.controls.start.value = "12:03"
+    assert "from &#x27;12:03&#x27; comes on 2 days: write it with its day" in screen.note.value
 
 
 def test_the_whole_span_holds_every_row_whatever_the_fraction_of_its_last_second() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flowkit.errors import TimeError
 from flowkit.times import EPOCH, Clock, to_utc
@@ -12,6 +14,8 @@ from flowkit.times import EPOCH, Clock, to_utc
 _MINUTES = (1, 5, 10, 15, 30, 60, 180, 360, 720, 1440)
 _MOST_STEPS = 240
 _MS = timedelta(milliseconds=1)
+
+_TIME_OF_DAY = re.compile(r"\d\d?:\d\d(:\d\d)?")
 
 Ends = tuple[datetime | None, datetime | None]
 """The two ends of a time range, in UTC; None is open: as far as the flows go."""
@@ -65,11 +69,25 @@ class Span:
     def read(self, text: str, name: str) -> datetime | None:
         """Return what was typed as a moment: on the clock shown if it has no offset of its own, open if it is empty.
 
+        A time of day alone is of the day on which there are flows then.
+
         >>> tokyo = Clock("Asia/Tokyo", timedelta(hours=9))
-        >>> Span(EPOCH, EPOCH, tokyo).read("2026-05-14 23:00", "start")
+        >>> span = Span(EPOCH, EPOCH + timedelta(hours=20), tokyo)
+        >>> span.read("2026-05-14 23:00", "start")
         datetime.datetime(2026, 5, 14, 14, 0, tzinfo=datetime.timezone.utc)
+        >>> span.show(span.read("01:10", "start"))
+        '1970-01-02 01:10:00'
         """
-        return to_utc(text, self.clock.tz, name=name)
+        if not _TIME_OF_DAY.fullmatch(text.strip()):
+            return to_utc(text, self.clock.tz, name=name)
+        time, zone = f"{text.strip():0>{5 if text.count(':') == 1 else 8}}", ZoneInfo(self.clock.tz)
+        first, last = (moment.astimezone(zone).date() for moment in (self.start, self.end))
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        moments = [m for day in days if (m := to_utc(f"{day} {time}", self.clock.tz, name=name))]
+        near = [m for m in moments if self.start <= m <= self.end]
+        if len(near) > 1:
+            raise TimeError(f"{name} '{time}' comes on {len(near)} days: write it with its day")
+        return min(near or moments, key=lambda moment: max(self.start - moment, moment - self.end))
 
     def nearest(self, ends: Ends) -> tuple[datetime, datetime]:
         """Return the steps nearest to a time range, at least one apart; where it is open, the outermost."""
