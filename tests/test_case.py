@@ -406,10 +406,21 @@ def test_objects_of_several_flow_logs_are_told_of_since_they_may_log_one_interfa
     name = "123456789010_vpcflowlogs_eu-west-1_fl-0{}_20261123T1605Z_1ce1bf4b.log"
     written(name.format("a"), HEADER, FLOW)
     folder = written(name.format("b"), HEADER, FLOW.replace("443", "444")).parent
-    assert "objects of 2 flow logs (fl-0a, fl-0b): an interface that two of them" in repr(
-        fk.load(folder, cache=cache_folder)
-    )
-    assert "flow logs" not in repr(fk.load(folder, cache=cache_folder, flow_log_ids=["fl-0a"]))
+    twice = "fl-0a and fl-0b both log eni-1: what passes there counts twice"
+    assert twice in repr(fk.load(folder, cache=cache_folder))
+    assert twice in str(fk.findings(fk.load(folder, cache=cache_folder)))
+    assert "both log" not in repr(fk.load(folder, cache=cache_folder, flow_log_ids=["fl-0a"]))
+
+
+@pytest.mark.parametrize("change", [("eni-1", "eni-2"), ("17954499", "17954599")])
+def test_flow_logs_of_other_interfaces_or_made_anew_later_count_nothing_twice(
+    written: Writer, cache_folder: Path, change: tuple[str, str]
+) -> None:
+    name = "123456789010_vpcflowlogs_eu-west-1_fl-0{}_20261123T1605Z_1ce1bf4b.log"
+    written(name.format("a"), HEADER, FLOW)
+    case = fk.load(written(name.format("b"), HEADER, FLOW.replace(*change)).parent, cache=cache_folder)
+    assert "flow logs  fl-0a and fl-0b: no two of them log an interface at the same time; flow_log_ids=" in repr(case)
+    assert "counts twice" not in repr(case) + str(fk.findings(case))
 
 
 def test_a_given_load_balancer_address_that_checks_nothing_is_told_of(cache_folder: Path) -> None:
@@ -520,7 +531,7 @@ def test_what_lies_beside_the_logs_is_named_with_the_ledger_and_not_in_the_summa
     written("labels.csv", "stamp,row,label")
     written("b.log", "no log at all")
     case = fk.load(folder, cache=False)
-    assert "left alone  README.md, labels.csv: no flow logs, case.ledger says why" in repr(case)
+    assert "left alone  README.md and labels.csv: no flow logs, case.ledger says why" in repr(case)
     assert "2 objects, 2 lines" in repr(case)
     said = str(fk.findings(case))
     assert "README" not in said

@@ -50,6 +50,8 @@ class Case:
     quarantined: pl.LazyFrame
     whole: pl.LazyFrame = field(default_factory=pl.LazyFrame)
     """Every record of the objects that were read, those outside the span too."""
+    logged: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    """From when to when each of several flow logs has records of each interface; empty where there are not several."""
     asked: tuple[datetime | None, datetime | None] = (None, None)
     copies: int | None = None
     """Second copies of a record that were found; None where the format has too few fields to tell."""
@@ -124,6 +126,22 @@ class Case:
         """From when to when the records of the objects go, in the span or not; None where none has a time."""
         ends = self.whole.select(pl.col("start").min(), pl.col("end").max()).collect(engine="streaming")
         return None if ends.null_count().sum_horizontal().item() else ends.row(0)
+
+    @cached_property
+    def logs(self) -> dict[str, list[str]]:
+        """Flow logs that were read together, each with the interfaces that another of them logs at the same time.
+
+        `-` stands for the interfaces of records that do not name theirs.
+        """
+        each = self.logged.collect(engine="streaming")
+        if each.is_empty():
+            return {}
+        other = each.rename({"flow_log": "other", "start": "from", "end": "to"})
+        both = each.join(other, on="interface_id", nulls_equal=True).filter(pl.col("flow_log") != pl.col("other"))
+        apart = ((pl.col("start") > pl.col("to")) | (pl.col("end") < pl.col("from"))).fill_null(value=False)
+        twice = both.with_columns(pl.when(~apart).then(pl.col("interface_id").fill_null("-")))
+        shared = each.select("flow_log").unique().join(twice, on="flow_log", how="left").group_by("flow_log")
+        return dict(shared.agg(pl.col("interface_id").drop_nulls().unique().sort()).sort("flow_log").iter_rows())
 
     @cached_property
     def far(self) -> Far | None:

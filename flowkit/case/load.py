@@ -169,6 +169,7 @@ def load(
         split=done.split,
         ledger=_ledger(read, what, broken),
         whole=whole,
+        logged=_logged(read),
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
         asked=(first, last),
         copies=done.copies,
@@ -228,6 +229,11 @@ def _read_new(place: Path, fresh: list[tuple[Format, Object]]) -> tuple[list[Rea
     finally:
         progress.close()
     return made, broken
+
+
+def _logged(read: list[Read]) -> pl.LazyFrame:
+    several = len({log for r in read for log in r.flow_logs.values() if log}) > 1
+    return pl.concat([r.spans() for r in read]) if several else pl.LazyFrame()
 
 
 def _identities(what: Plan) -> list[str]:

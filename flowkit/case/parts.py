@@ -16,6 +16,7 @@ from flowkit.formats.batch import Types
 from flowkit.scanning import batches, huge
 from flowkit.schema import canonical, columns
 from flowkit.sources import Object
+from flowkit.sources.only import flow_log_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,24 @@ class Read:
         held = columns([*self.part.names, *self.part.more, "log-status"])
         return frame.select(pl.col(c) if c in held else pl.lit(None, dtype=t).alias(c) for c, t in types.items())
 
+    def spans(self) -> pl.LazyFrame:
+        """Return from when to when each flow log has records of each interface, where the objects' names tell it."""
+        ids = {i: log for i, log in self.flow_logs.items() if log}
+        held = pl.scan_parquet(self.part.path, glob=False).filter(pl.col("object").is_in(list(ids)))
+        names = {"object", *columns([*self.part.names, *self.part.more])}
+        wanted = (pl.col(c) if c in names else pl.lit(None, dtype=t).alias(c) for c, t in _SPANS.items())
+        log = pl.col("object").replace_strict(ids, return_dtype=pl.String).alias("flow_log")
+        return (
+            held.select(log, *wanted)
+            .group_by("flow_log", "interface_id")
+            .agg(pl.col("start").min(), pl.col("end").max())
+        )
+
+    @property
+    def flow_logs(self) -> dict[int, str | None]:
+        """The flow log of each object, as far as its name tells it."""
+        return {i: flow_log_of(o.name) for i, o in self.objects.items()}
+
     def quarantine(self) -> pl.LazyFrame:
         """Return the malformed lines of these objects under their names."""
         if not self.part.quarantine.exists():
@@ -40,6 +59,9 @@ class Read:
         names = {i: o.name for i, o in self.objects.items()}
         frame = pl.scan_parquet(self.part.quarantine, glob=False).filter(pl.col("object").is_in(list(names)))
         return frame.with_columns(pl.col("object").replace_strict(names, return_dtype=pl.String))
+
+
+_SPANS = columns(["interface-id", "start", "end"])
 
 
 def sound(part: Part, known: dict[Path, bool]) -> bool:

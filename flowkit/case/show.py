@@ -61,6 +61,7 @@ def lines(case: Case, *, most: int | None = MOST) -> list[tuple[str, str]]:
         ("health checks", case.split.boundary.removeprefix("Health checks: ")),
         *(("addresses", line) for line in unseen(case)),
         *(("delivery", line) for line in _delivery(case)),
+        *(("flow logs", line) for line in _logs(case)),
         *(("copies", line) for line in copies(case)),
         *notes(case.ledger, most),
         *(("left alone", line) for line in _aside(case.ledger, most)),
@@ -148,8 +149,7 @@ def _aside(ledger: pl.DataFrame, most: int | None) -> list[str]:
     if others.is_empty():
         return []
     names = others["object"].to_list()
-    listed = ", ".join(names[:4]) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
-    return [f"{listed}: {'no flow log' if len(names) == 1 else 'no flow logs'}, case.ledger says why"]
+    return [f"{_some(names, 4)}: {'no flow log' if len(names) == 1 else 'no flow logs'}, case.ledger says why"]
 
 
 def _balancer(case: Case) -> list[tuple[str, str]]:
@@ -203,11 +203,8 @@ def unseen(case: Case) -> list[str]:
     idle = sorted(set(given) - set(case.split.nodes.filter(known="given")["address"]))
     if not idle or not case.facts["flows"]:
         return []
-    listed = ", ".join(idle[:3]) + (f" and {len(idle) - 3:,} more" if len(idle) > 3 else "")
-    why = "only given addresses can be checkers, so a wrong one hides health checks"
-    return [
-        f"nothing like a check comes from {listed} ({len(idle)} of {len(given)} load balancer addresses given): {why}"
-    ]
+    what = f"nothing like a check comes from {_some(idle)} ({len(idle)} of {len(given)} load balancer addresses given)"
+    return [f"{what}: only given addresses can be checkers, so a wrong one hides health checks"]
 
 
 def _delivery(case: Case) -> list[str]:
@@ -219,7 +216,7 @@ def _delivery(case: Case) -> list[str]:
 
 def copies(case: Case) -> list[str]:
     """Return what there is to say of flows that may count twice: nothing where there are none."""
-    said = _several(case.ledger)
+    said = _twice(case)
     if case.copies is None:
         lacking = "the format lacks fields that tell a second copy of a record from another flow"
         return [*said, *([f"{lacking}: nothing was left out"] if case.duplicates == "drop" else [])]
@@ -228,14 +225,35 @@ def copies(case: Case) -> list[str]:
     return [*said, *([f"{what}, {kept}"] if case.copies else [])]
 
 
-def _several(ledger: pl.DataFrame) -> list[str]:
-    """Return what to beware of where objects of several flow logs were read: they may log the same interfaces."""
-    ids = ledger["object"].str.extract(r"_(fl-[0-9a-f]+)_[^/]*$").drop_nulls().unique().sort().to_list()
-    if len(ids) < 2:
+def _twice(case: Case) -> list[str]:
+    """Return what to beware of where several flow logs log the same interfaces at the same time."""
+    shared = sorted({interface for interfaces in case.logs.values() for interface in interfaces})
+    if not shared:
         return []
-    listed = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
-    twice = "an interface that two of them log counts twice, though not in the intervals of its checks"
-    return [f"objects of {len(ids)} flow logs ({listed}): {twice}: flow_log_ids= reads the one you name"]
+    ids = [log for log, interfaces in case.logs.items() if interfaces]
+    what = f"{_some(ids)} both log" if len(ids) == 2 else f"several of {_some(ids)} log"
+    who = "interfaces that their records do not name" if "-" in shared else _some(shared)
+    twice = "what passes there counts twice, though not in the intervals of its checks"
+    return [f"{what} {who}: {twice}: flow_log_ids= reads the one you name"]
+
+
+def _logs(case: Case) -> list[str]:
+    """Return that several flow logs were read as one, where no two log the same interface at the same time."""
+    if len(case.logs) < 2 or any(case.logs.values()):
+        return []
+    which = "flow_log_ids= reads the one you name"
+    return [f"{_some(list(case.logs))}: no two of them log an interface at the same time; {which}"]
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    """Return the first of some names, and how many more there are.
+
+    >>> _some(["eni-1", "eni-2"]), _some(["a", "b", "c", "d", "e"])
+    ('eni-1 and eni-2', 'a, b, c and 2 more')
+    """
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _cache(case: Case) -> list[str]:
