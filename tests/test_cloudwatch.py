@@ -98,6 +98,18 @@ def test_a_second_load_reads_no_slice_again_and_a_longer_span_only_the_new_ones(
     assert len(calls.of("FilterLogEvents")) == 1 + 1 + 2
 
 
+def test_a_span_without_an_end_reaches_to_now_and_what_has_stopped_is_seen(
+    fill: Fill, aws: Access, cache_folder: object
+) -> None:
+    """The last record is five hours old: since then there is nothing, and of the last minutes nobody knows yet."""
+    fill(list(events(60)))
+    case = fk.load("cwl:flows", start=HOUR, access=aws, cache=cache_folder)
+    assert datetime.now(UTC) - case.end < MINUTE
+    states = case.coverage().collect()["state"].to_list()
+    assert list(dict.fromkeys(states)) == ["OK", "no record", "not yet delivered"]
+    assert states.count("no record") > len(states) / 2
+
+
 def test_only_the_streams_of_the_wanted_interfaces_are_read(fill: Fill, aws: Access) -> None:
     fill([e for eni in ("eni-1", "eni-12", "eni-2", "eni-3") for e in events(60, eni)])
     asked: list[list[str]] = []

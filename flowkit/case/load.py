@@ -77,7 +77,8 @@ def load(
         of its interfaces and its targets' are taken, the split knows its addresses and health checks, and
         `case.names` has names for addresses.
     start, end
-        The span; a time without an offset is in `tz`. Records count as inside when they overlap it.
+        The span; a time without an offset is in `tz`. Records count as inside when they overlap it. Without an `end` it
+        reaches to the last flow, that of a log group to now.
     tz
         The zone everything is shown in.
     cache
@@ -158,6 +159,7 @@ def load(
     ]
     tells = all(set(KEY) <= set(form.columns) for form, _ in what.groups)
     of.check(records)
+    until = horizon(objects)
     done = settle(shelf, name, records, around, drop=duplicates == "drop", tells=tells, said=said)
     done.split.assign_all(assign or {})
     case = Case(
@@ -171,10 +173,10 @@ def load(
         whole=whole,
         logged=_logged(read),
         quarantined=pl.concat([QUARANTINE.to_frame().lazy(), *(r.quarantine() for r in read)]),
-        asked=(first, last),
+        asked=(first, last or (until if str(source).startswith("cwl:") else None)),  # A log group is read up to now.
         copies=done.copies,
         duplicates=duplicates,
-        until=horizon(objects),
+        until=until,
         delay=delay(objects),
         context=of.balancer,
         names=of.names.within(first, last),
