@@ -79,7 +79,7 @@ def test_check_speaks_the_shells_words_and_can_say_all(
     given = ["check", source, "--fields", "srcaddr", "--cache", str(cache_folder)]
     assert main(given) == 0
     short = capsys.readouterr().out
-    assert "1 second copy of a record, kept: --duplicates drop leaves them out" in short
+    assert "2 second copies of a record, kept: --duplicates drop leaves them out" in short
     assert (
         "0.log: read as text, header, not the fields given; a field flowkit does not know, kept as text: new-0" in short
     )
@@ -129,7 +129,7 @@ def test_what_is_assigned_by_hand_is_in_the_words_of_check(
 ) -> None:
     by_hand = ["--assign", "port 80, payload 130 B=service", "--cache", str(cache_folder)]
     assert main(["check", fk.samples("incident"), *by_hand]) == 0
-    assert "Decided by hand, not by the evidence: port 80, payload 130 B is service." in capsys.readouterr().out
+    assert "Decided by hand: port 80, payload 130 B is service, where the evidence says health-check" in capsys.readouterr().out
 
 
 def test_what_is_known_of_the_load_balancer_reaches_the_report(tmp_path: Path, cache_folder: Path) -> None:
