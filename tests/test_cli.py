@@ -129,7 +129,10 @@ def test_what_is_assigned_by_hand_is_in_the_words_of_check(
 ) -> None:
     by_hand = ["--assign", "port 80, payload 130 B=service", "--cache", str(cache_folder)]
     assert main(["check", fk.samples("incident"), *by_hand]) == 0
-    assert "Decided by hand: port 80, payload 130 B is service, where the evidence says health-check" in capsys.readouterr().out
+    assert (
+        "Decided by hand: port 80, payload 130 B is service, where the evidence says health-check"
+        in capsys.readouterr().out
+    )
 
 
 def test_what_is_known_of_the_load_balancer_reaches_the_report(tmp_path: Path, cache_folder: Path) -> None:

@@ -36,10 +36,12 @@ def slabs_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
          {"flows": 2, "header": 1}, []),
         (["timestamp,message", f'{MILLIS},"{FLOW}', '"', f'{MILLIS},"{NODATA}"', '"'],
          {"flows": 1, "nodata": 1, "malformed": 1, "header": 1}, [(4, "it has 1 cell where 2 belong")]),
+        (["version,", COMMAS.removeprefix("version,"), ROW], {"flows": 1, "malformed": 1, "header": 1},
+         [(3, "it has 14 cells where 13 belong")]),
         (["timestamp,message", f"{MILLIS},{FLOW}", "message,timestamp", f"{FLOW},{MILLIS}"],
          {"flows": 2, "header": 2}, []),
     ],
-    ids=["BOM, CRLF", "quoted", "open quotes", "width", "columns move", "nothing", "alone", "moves"],
+    ids=["BOM, CRLF", "quoted", "open quotes", "width", "columns move", "nothing", "alone", "one field", "moves"],
 )  # fmt: skip
 def test_a_table_is_read_row_by_row(
     written: Writer, lines: list[str], counts: dict[str, int], why: list[tuple[int, str]]

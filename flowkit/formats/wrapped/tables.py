@@ -196,7 +196,9 @@ class _Table:
     def _named(self, found: pl.DataFrame, chosen: list[str]) -> pl.DataFrame:
         places = dict(zip(self.form.columns, self.places, strict=True))
         nothing = pl.lit(None, pl.String)
-        return found.select((pl.col(str(places[c])) if places[c] >= 0 else nothing).alias(c) for c in chosen)
+        # Selected at once, nothing but nulls would be one row.
+        made = found.with_columns((pl.col(str(places[c])) if places[c] >= 0 else nothing).alias(c) for c in chosen)
+        return made.select(chosen)
 
     def _told(self, rows: pl.Series) -> tuple[pl.Series, dict[int, str]]:
         """Return odd rows as lines, and the reasons of those that are known to be no records."""
