@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -65,7 +66,15 @@ class Group:
         more = {"nextToken": str(first + len(rows))} if first + len(rows) < min(limit, len(found)) else {}
         return {
             "status": "Complete",
-            "results": [[{"field": "@message", "value": text}, {"field": "@ptr", "value": "p"}] for _, _, text in rows],
+            "results": [
+                [
+                    {"field": "@timestamp", "value": f"{datetime.fromtimestamp(ms // 1000, UTC):%F %T}.{ms % 1000:03}"},
+                    {"field": "@logStream", "value": stream},
+                    {"field": "@message", "value": text},
+                    {"field": "@ptr", "value": "p"},
+                ]
+                for ms, stream, text in rows
+            ],
             "statistics": {"recordsMatched": float(len(found))},
             **more,
         }

@@ -12,7 +12,7 @@ from flowkit.formats import QUARANTINE, Batch, Format
 from flowkit.formats.form import GIVEN
 from flowkit.scanning import TURNED
 from flowkit.schema import STATUSES, field_of
-from flowkit.sources import Object
+from flowkit.sources import Object, Slice
 from flowkit.wording import many
 
 KEPT = 100_000
@@ -60,7 +60,7 @@ class Account:
 
     def quarantine(self) -> pl.DataFrame:
         """Return the malformed lines that are kept, with their objects' numbers."""
-        return pl.concat([QUARANTINE.to_frame(), *self.kept]).with_columns(self._numbered())
+        return pl.concat([QUARANTINE.to_frame(), *self.kept], how="diagonal").with_columns(self._numbered())
 
     def entries(self) -> Iterator[Entry]:
         """Yield each object's account."""
@@ -88,7 +88,15 @@ class Account:
         for (path,), bad in batch.quarantine.group_by("object", maintain_order=True):
             room = max(0, KEPT - self.lines[str(path), "malformed"])
             self.lines[str(path), "malformed"] += bad.height
-            self.kept += [bad.head(room)] if room else []
+            self.kept += [self._placed(bad.head(room))] if room else []
+
+    def _placed(self, bad: pl.DataFrame) -> pl.DataFrame:
+        """Add where malformed events stand in their log group: a slice's lines are nobody's but ours."""
+        o = self.objects[self.number[bad["object"][0]]]
+        if not isinstance(o, Slice):
+            return bad
+        places = o.places(bad["line"].to_list())
+        return bad.with_columns(place=pl.col("line").replace_strict(places, default=None, return_dtype=pl.String))
 
     def _numbered(self) -> pl.Expr:
         return pl.col("object").replace_strict(self.number, return_dtype=pl.UInt32)

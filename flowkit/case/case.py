@@ -85,7 +85,10 @@ class Case:
 
     @cached_property
     def quarantine(self) -> pl.DataFrame:
-        """The malformed lines: object, line (from 1), reason in words, text (cut)."""
+        """The malformed lines: object, line (from 1), reason in words, text (cut).
+
+        An event of a log group has its time and its stream as its object.
+        """
         return self.quarantined.sort("object", "line").collect()
 
     @cached_property

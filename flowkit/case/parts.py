@@ -58,7 +58,9 @@ class Read:
             return QUARANTINE.to_frame().lazy()
         names = {i: o.name for i, o in self.objects.items()}
         frame = pl.scan_parquet(self.part.quarantine, glob=False).filter(pl.col("object").is_in(list(names)))
-        return frame.with_columns(pl.col("object").replace_strict(names, return_dtype=pl.String))
+        place = [pl.col("place")] if "place" in frame.collect_schema() else []
+        name = pl.coalesce(*place, pl.col("object").replace_strict(names, return_dtype=pl.String))
+        return frame.with_columns(name.alias("object")).select(QUARANTINE.names())
 
 
 _SPANS = columns(["interface-id", "start", "end"])

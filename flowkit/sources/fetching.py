@@ -73,6 +73,7 @@ def _there(run: list[Future[Object]], taken: deque[list[Object]], keep: int, tic
     while len(taken) > keep:
         for o in taken.popleft():
             Path(o.path).unlink(missing_ok=True)
+            cloudwatch.beside(Path(o.path)).unlink(missing_ok=True)
     tick()
     while wait(run, timeout=WAIT_S, return_when=FIRST_EXCEPTION).not_done and not any(map(_failed, run)):
         tick()

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 from flowkit.access import Access
 from flowkit.sources.cloudwatch import events, insights
 from flowkit.sources.cloudwatch.group import find
 from flowkit.sources.cloudwatch.lines import Lines
-from flowkit.sources.cloudwatch.slices import Slice
+from flowkit.sources.cloudwatch.slices import Slice, beside
 
-__all__ = ["Slice", "fetch", "find"]
+__all__ = ["Slice", "beside", "fetch", "find"]
 
 
 def fetch(slice_: Slice, target: Path, access: Access) -> None:
-    """Write the events of a slice to a file: a line each, below a header.
+    """Write the events of a slice to a file, a line each below a header, and where they stand to one beside it.
 
     Raises `AwsError` where AWS refuses, or a slice cannot be had whole.
     """
     lines = Lines(slice_.formats, slice_.group)
     client = access.client("logs", slice_.region)
-    with target.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+    with _written(target) as file, _written(beside(target)) as places:
         file.write(lines.header)
-        for message in (insights if slice_.insights else events).messages(client, slice_):
-            file.write(lines.line(message))
+        for event in (insights if slice_.insights else events).events(client, slice_):
+            file.write(lines.line(event.message))
+            places.write(f"{event.time}\t{event.stream}\n")
+
+
+def _written(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", errors="surrogatepass", newline="\n")

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from flowkit.access import told
-from flowkit.sources.cloudwatch.slices import Slice
+from flowkit.sources.cloudwatch.slices import Event, Slice
 
 
-def messages(client: Any, o: Slice) -> Iterator[str]:
-    """Yield the text of every event of a slice."""
+def events(client: Any, o: Slice) -> Iterator[Event]:
+    """Yield every event of a slice."""
     for page in _pages(client, o.group, o.streams, (o.begin, o.until)):
-        yield from (event["message"] for event in page)
+        yield from (Event(str(e["timestamp"]), e.get("logStreamName", ""), e["message"]) for e in page)
 
 
 def look(client: Any, slices: Sequence[Slice], count: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flowkit.access import told
 from flowkit.errors import AwsError
-from flowkit.sources.cloudwatch.slices import Slice
+from flowkit.sources.cloudwatch.slices import Event, Slice
 
 LIMIT = 100_000
 """Results a query may have; AWS gives no more, and does not say that there were more."""
@@ -25,15 +25,15 @@ class _TooMuch(Exception):  # noqa: N818 - not an error: the span is divided
     """A query that cannot give all there is."""
 
 
-def messages(client: Any, slice_: Slice) -> Iterator[str]:
-    """Yield the text of every event of a slice; where a query cannot give all of them, its span is divided."""
+def events(client: Any, slice_: Slice) -> Iterator[Event]:
+    """Yield every event of a slice; where a query cannot give all of them, its span is divided."""
     begin, until = int(slice_.begin.timestamp()), int(slice_.until.timestamp())
     spans = [(begin, until)]
     while spans:
         first, last = spans.pop()
         try:
             with told(f"querying {slice_.group} with Logs Insights", "logs:StartQuery"):
-                texts = _query(client, slice_, first, last)
+                found = _query(client, slice_, first, last)
         except _TooMuch as error:
             if last - first <= 1:
                 raise AwsError(
@@ -43,7 +43,7 @@ def messages(client: Any, slice_: Slice) -> Iterator[str]:
             middle = (first + last) // 2
             spans += [(middle, last), (first, middle)]
         else:
-            yield from texts
+            yield from found
 
 
 def look(client: Any, slices: Sequence[Slice], count: int) -> list[str]:
@@ -52,11 +52,11 @@ def look(client: Any, slices: Sequence[Slice], count: int) -> list[str]:
         with told(f"querying {o.group} with Logs Insights", "logs:StartQuery"):
             query = _start(client, o, int(o.begin.timestamp()), int(o.until.timestamp()), count)
             if rows := _done(client, query)["results"]:
-                return _texts(rows)
+                return [event.message for event in _events(rows)]
     return []
 
 
-def _query(client: Any, o: Slice, first: int, last: int) -> list[str]:
+def _query(client: Any, o: Slice, first: int, last: int) -> list[Event]:
     """Return the events from `first` to before `last` in Unix seconds; raise `_TooMuch` where they are not all."""
     query = _start(client, o, first, last, LIMIT)
     answer = _done(client, query)
@@ -67,7 +67,7 @@ def _query(client: Any, o: Slice, first: int, last: int) -> list[str]:
         rows += answer["results"]
     if len(rows) >= LIMIT or matched > len(rows):
         raise _TooMuch(f"{max(int(matched), len(rows)):,} events match, {len(rows):,} came")
-    return _texts(rows)
+    return _events(rows)
 
 
 def _start(client: Any, o: Slice, first: int, last: int, limit: int) -> str:
@@ -76,14 +76,18 @@ def _start(client: Any, o: Slice, first: int, last: int, limit: int) -> str:
         logGroupName=o.group,
         startTime=first,
         endTime=last - 1,  # Insights counts it as inside.
-        queryString=f"fields @message{among} | limit {limit}",
+        queryString=f"fields @timestamp, @logStream, @message{among} | limit {limit}",
         limit=limit,
     )
     return str(begun["queryId"])
 
 
-def _texts(rows: Sequence[Sequence[dict[str, str]]]) -> list[str]:
-    return [cell["value"] for row in rows for cell in row if cell["field"] == "@message"]
+def _events(rows: Sequence[Sequence[dict[str, str]]]) -> list[Event]:
+    held = ({cell["field"]: cell["value"] for cell in row} for row in rows)
+    return [Event(*(row.get(name, "") for name in _FIELDS)) for row in held if "@message" in row]
+
+
+_FIELDS = ("@timestamp", "@logStream", "@message")
 
 
 def _done(client: Any, query: str) -> dict[str, Any]:
