@@ -184,7 +184,7 @@ def _unanswered() -> pl.Expr:
     """Return the share of a crowd of unanswered SYNs that are checks: they fail in the place of those answered."""
     failed = pl.col("ticks").filter("silent").sum().over(SEEN)
     missing = (pl.col("expected") - (pl.col("came") - failed)).clip(0)
-    some = pl.when((missing >= 2) & (failed <= 8 * missing)).then(DOUBT).otherwise(0.0)
+    some = pl.when(missing >= 2).then(DOUBT).otherwise(0.0)
     return pl.max_horizontal(missing / failed.clip(1), some)
 
 
@@ -202,14 +202,23 @@ def _fills(rows: pl.DataFrame) -> pl.DataFrame:
     others = rows.filter(~pl.col("main") & pl.col("form"))
     usual, windows = _usual(others, calm), _windows(rows, calm)
     others = others.join(windows, on="unit", how="left").join(usual, on=SHAPE, how="left")
+    others = others.join(_lacked(rows.filter(~calm)), on=SEEN, how="left")
     usual_rate = pl.col("usual").fill_null(0) / pl.col("windows").fill_null(1)
     odd = others.filter(pl.col("alone") | (~calm & (usual_rate <= pl.col("n") / 2)))
     odd = odd.with_columns(odd=pl.col("ticks").sum().over(SEEN))
     room = pl.col("missing") + pl.max_horizontal(pl.lit(1.0), 0.25 * pl.col("expected"))
     fits = pl.when((pl.col("odd") <= room) | ~pl.col("clocked")).then(1.0).otherwise(pl.col("missing") / pl.col("odd"))
     # Where ticks are missing, some of even a crowd of such records are the missing checks: never plainly service.
-    some = pl.when((pl.col("missing") >= 2) & (pl.col("odd") <= 8 * pl.col("missing"))).then(DOUBT).otherwise(0.0)
+    some = pl.when(pl.col("lacked") >= 2).then(DOUBT).otherwise(0.0)
     return odd.with_columns(chance=pl.max_horizontal(FILLED * pl.col("best") * fits, some))
+
+
+def _lacked(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return for each slot that lacks ticks how many are missing in it and in the ones just beside it."""
+    slots = rows.group_by(SEEN).agg(pl.col("missing").first())
+    near = pl.concat([slots.with_columns(pl.col("slot") + step) for step in (-1, 0, 1)])
+    sums = near.group_by(SEEN).agg(lacked=pl.col("missing").sum())
+    return sums.join(slots.select(SEEN), on=SEEN, how="semi")
 
 
 def _broken_form() -> pl.Expr:
