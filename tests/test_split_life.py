@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flowkit.questions.health import health_changes
 from flowkit.split import fit
 
 START = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
@@ -367,3 +368,32 @@ def cut(record: Record) -> list[Record]:
     """A record of three SYNs as two: one before the window's edge, two behind it."""
     later = {end: record[end] + timedelta(seconds=60) for end in ("start", "end")}
     return [record | {"packets": 1, "bytes": 60}, record | {"packets": 2, "bytes": 120} | later]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_only_target_that_refuses_checks_and_clients_alike_is_refused_and_was_sent_its_checks(own: bool) -> None:
+    """No other target is left, so that the load balancer sends the dead one clients too, twelve for each check."""
+    dead = range(300, 600)
+    up = world(
+        lambda _: (4, 216, 3, 164), minutes=14, targets=TARGETS[:1], there=lambda _, at: int(at) not in dead, own=own
+    )
+    chance = random.Random(3)
+    down = [(tick * 10 + 2.1 * i, i, True) for i in range(2) for tick in range(30, 60)]
+    down += [(chance.uniform(300, 600), i, False) for i in range(2) for _ in range(360)]
+    failing = [
+        record
+        for second, i, check in down
+        for record in hop(second, (NODES[i], TARGETS[0], 80), (1, 60, 1, 40), check=check, own=own)
+    ]
+    flows = frame(up + failing)
+    split = fit(flows)
+    labelled = split.label(flows)
+    changes = health_changes(labelled).collect()
+    assert changes["state"].to_list() == ["answering", "refused", "answering"]
+    refused = changes.row(1, named=True)
+    assert abs(refused["start"] - START - timedelta(seconds=300)) <= timedelta(seconds=15)
+    assert abs(refused["end"] - START - timedelta(seconds=600)) <= timedelta(seconds=15)
+    assert refused["failed_in_a_row"] in (29, 30, 31)
+    # A check has four records: both directions, at both ends.
+    assert 4 * 60 <= labelled.filter(kind="uncertain").collect().height <= 4 * 60 * 3.5
+    assert split.clusters["confidence"][0] > 0.9

@@ -15,6 +15,12 @@ from flowkit.split.reduce import SHAPE, UNIT, Reduced
 FILLED = 0.85
 # Evenness that leaves no room for chance: such a family's clock can be counted on, tick by tick.
 STEADY = 0.2
+# Where not one in five of the connections that failed can be a check they are a crowd, and not all of them are called
+# uncertain for the sake of a few.
+CROWD = 5
+# Of a crowd that may hold checks twice as many are drawn as are missing: a window that begins with the failure, or is
+# cut otherwise where the checks are counted, may hold more of them.
+SPARE = 2
 # SYNs in as many packets as a fifth of all that nothing answers are a whole train; what is shorter may be cut.
 TRAIN = 0.2
 # Packets of a connection that failed or carried no data: four SYNs, or an open and a close, each of them sent twice.
@@ -67,9 +73,11 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(
         missing=(pl.col("expected") - pl.col("came")).clip(0), jitter=(pl.col("rough") * pl.col("expected")).sqrt()
     )
-    labelled = pl.concat([part.select(*SHAPE, "bin", "ports", "chance") for part in (_ticks(rows), _fills(rows))])
+    ticks, fills = _ticks(rows).with_columns(drawn=pl.lit(value=False)), _fills(rows)
+    labelled = pl.concat([part.select(*SHAPE, "bin", "ports", "chance", "drawn") for part in (ticks, fills)])
     ends = units.select("unit", "interface_id", *UNIT, "reply", "ported")
-    return labelled.filter(pl.col("chance") >= DOUBT).join(ends, on="unit")
+    labelled = labelled.filter(pl.col("chance") >= DOUBT).join(ends, on="unit")
+    return labelled.with_columns(pl.col("ported") | pl.col("drawn")).drop("drawn")
 
 
 def _roles(hist: pl.DataFrame, units: pl.DataFrame, accepted: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
@@ -203,14 +211,41 @@ def _fills(rows: pl.DataFrame) -> pl.DataFrame:
     usual, windows = _usual(others, calm), _windows(rows, calm)
     others = others.join(windows, on="unit", how="left").join(usual, on=SHAPE, how="left")
     others = others.join(_lacked(rows.filter(~calm)), on=SEEN, how="left")
+    others = others.join(_answering(rows), on="unit", how="left")
     usual_rate = pl.col("usual").fill_null(0) / pl.col("windows").fill_null(1)
     odd = others.filter(pl.col("alone") | (~calm & (usual_rate <= pl.col("n") / 2)))
     odd = odd.with_columns(odd=pl.col("ticks").sum().over(SEEN))
     room = pl.col("missing") + pl.max_horizontal(pl.lit(1.0), 0.25 * pl.col("expected"))
     fits = pl.when((pl.col("odd") <= room) | ~pl.col("clocked")).then(1.0).otherwise(pl.col("missing") / pl.col("odd"))
+    odd = odd.with_columns(chance=FILLED * pl.col("best") * fits)
     # Where ticks are missing, some of even a crowd of such records are the missing checks: never plainly service.
-    some = pl.when(pl.col("lacked") >= 2).then(DOUBT).otherwise(0.0)
-    return odd.with_columns(chance=pl.max_horizontal(FILLED * pl.col("best") * fits, some))
+    some = ((pl.col("lacked") >= 2) & (pl.col("chance") < DOUBT)).fill_null(value=False)
+    # A new target is checked every second or so until it answers: what fails before that is all alike.
+    # Where some are answered the failure begins or ends, and its first connection tells when.
+    dead = (pl.col("slot") > pl.col("begun")).fill_null(value=False) & (pl.col("came") == 0)
+    crowd = some & dead & (pl.col("odd") > CROWD * pl.col("missing"))
+    rest = odd.filter(~crowd).with_columns(chance=pl.when(some).then(DOUBT).otherwise("chance"))
+    return pl.concat([rest.with_columns(drawn=pl.lit(value=False)), _drawn(odd.filter(crowd))])
+
+
+def _drawn(crowd: pl.DataFrame) -> pl.DataFrame:
+    """Return of a crowd of failing connections `SPARE` times as many as there are checks missing.
+
+    Nobody can tell which they are, and each of the others is far likelier service. They are drawn by a number for their
+    ports, so that a connection is drawn on all its interfaces.
+    """
+    each = crowd.explode("ports").with_columns(number=pl.col("ports").hash())
+    # They may all be missing in one of the windows of a slot, but are no more there than a window holds.
+    due = pl.min_horizontal("missing", pl.col("expected") / pl.col("grain"))
+    due = (SPARE * due).ceil() + 1
+    each = each.filter(pl.col("number").rank("ordinal").over("unit", "bin") <= due)
+    drawn = each.with_columns(pl.concat_list("ports"), chance=pl.lit(DOUBT), drawn=pl.lit(value=True))
+    return drawn.select(*crowd.columns, "drawn")
+
+
+def _answering(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return by unit the slot in which its target first answered, `begun`."""
+    return rows.filter("main").group_by("unit").agg(begun=pl.col("slot").min())
 
 
 def _lacked(rows: pl.DataFrame) -> pl.DataFrame:
@@ -246,8 +281,8 @@ def connections(checks: pl.DataFrame) -> pl.DataFrame:
     """
     ends = {"_interface": name("interface_id"), "_cl": name("cl"), "_sv": name("sv")}
     segment = pl.when(pl.col("cl").str.contains(":", literal=True)).then(72).otherwise(52)
-    units = checks.select("unit", "sp", "reply", "ported", segment=segment, **ends).unique("unit")
-    each = checks.select("unit", "ports", "bin", "chance").explode("ports").join(units, on="unit")
+    units = checks.select("unit", "sp", "reply", segment=segment, **ends).unique("unit")
+    each = checks.select("unit", "ports", "bin", "chance", "ported").explode("ports").join(units, on="unit")
     # The answer's record may lie in the window beside: its first packet comes later, and a load balancer's interface
     # is logged by several capturers at once, each with windows of its own. Source ports are fresh, so this is safe.
     beside = pl.concat([

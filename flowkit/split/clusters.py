@@ -82,7 +82,8 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         return pl.DataFrame(schema=SCHEMA | SAID)
     named = found.drop_nulls("cluster").with_columns(all_dead=pl.col("dead").all().over("cluster"))
     clearest = pl.col("interval_s").sort_by("F", "cl", "sv").first()
-    live = named.filter(~pl.col("dead") | pl.col("all_dead")).group_by("cluster").agg(
+    live = ~pl.col("dead") | pl.col("all_dead")
+    seen = named.filter(live).group_by("cluster").agg(
         payload_low=pl.col("payload_low").min(), payload_high=pl.col("payload_high").max(),
         bytes_low=pl.col("bytes_low").min(), bytes_high=pl.col("bytes_high").max(),
         packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
@@ -97,7 +98,8 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         checkers=pl.col("cl").n_unique(), targets=pl.col("sv").n_unique(),
         sizes=pl.col("lo").filter(pl.col("union").is_not_null()).n_unique(),
         failing=pl.col("sv").filter("dead").n_unique(),
-        chance=(pl.col("chance") * pl.col("n")).sum() / pl.col("n").sum(),
+        # How surely these are checks is told by those that are answered: what fails in their place has no say.
+        chance=(pl.col("chance") * pl.col("n")).filter(live).sum() / pl.col("n").filter(live).sum(),
         even=pl.col("even").max(), pure=pl.col("single").any(), sources=pl.col("sources").max(),
         told=pl.col("told").mean(), visible=pl.col("visible").any(), inside=pl.col("inside").all(),
         told_most=pl.col("told").max(),
@@ -118,7 +120,7 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         g_interval=pl.col("g_interval").drop_nulls().min(), g_protocol=pl.col("g_protocol").drop_nulls().min(),
         kind=verdict(pl.col("chance").max()), decided=pl.col("decided").first(),
     )  # fmt: skip
-    rows = rows.join(live, on="cluster").sort(
+    rows = rows.join(seen, on="cluster").sort(
         "chance", "flows", "sp", "payload_low", "cluster", descending=[True, True, False, False, False]
     )
     service = pl.col("kind") == "service"
