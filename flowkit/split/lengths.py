@@ -88,9 +88,19 @@ def _window(interface: str, lengths: pl.DataFrame) -> tuple[str, int, int, int, 
 
 
 def _phase(lengths: pl.DataFrame, width: int) -> int:
-    """Return the second at which windows begin: the cut across which the fewest records reach."""
-    step = 1 if width <= 60 else 10
-    cuts = pl.DataFrame({"cut": range(0, width, step)})
+    """Return the second at which windows begin: the cut across which the fewest records reach.
+
+    Of windows of ten minutes every tenth second is tried, then each second about the best: a few seconds off, the last
+    window, cut short by the log's end, would pass for a whole one.
+    """
+    if width <= MINUTE:
+        return _best_cut(lengths, width, range(width))
+    near = _best_cut(lengths, width, range(0, width, 10))
+    return _best_cut(lengths, width, range(near - 9, near + 10))
+
+
+def _best_cut(lengths: pl.DataFrame, width: int, tried: range) -> int:
+    cuts = pl.DataFrame({"cut": [second % width for second in tried]})
     into = (pl.col("mark") - pl.col("cut")) % width
     fits = (
         lengths.join(cuts, how="cross")
