@@ -89,6 +89,10 @@ CHANCE = random.Random(5)
 V6 = {address: f"2001:db8:1:{i}::{i + 10:x}" for i, address in enumerate((*NODES, *TARGETS))}
 LIVES: dict[str, list[Record]] = {
     "windows of 60 s that all records share": world(window=60, minutes=20),
+    "shared windows of 600 s, cut at an odd second, the last cut short": [
+        record | {end: record[end] + timedelta(seconds=7) for end in ("start", "end")}
+        for record in world(window=600, minutes=65)
+    ],
     "windows of 600 s, each flow with its own times": world(window=600, own=True),
     "windows of 60 s, each flow with its own times": world(own=True),
     "the default interval of 30 s": world(every=30, minutes=20),
@@ -135,6 +139,18 @@ def judged(records: list[Record]) -> tuple[float, int]:
     labelled = fit(flows.drop("check")).label(flows).collect()
     said = labelled["kind"] == "health-check"
     return float(said.filter(labelled["check"]).mean()), int((said & ~labelled["check"]).sum())  # type: ignore[arg-type]
+
+
+def test_an_interval_that_is_changed_leaves_every_check_one_and_is_told() -> None:
+    def every_30_s_until_a_quarter_past(record: Record) -> bool:
+        second = (record["start"] - START).total_seconds()
+        return not record["check"] or second >= 900 or second // 10 % 3 == 0
+
+    records = [record for record in world(own=True, minutes=30) if every_30_s_until_a_quarter_past(record)]
+    found, false = judged(records)
+    assert found >= 0.99
+    assert false <= 0.002 * len(records)
+    assert "every 30.0 s, from about 2026-05-14 12:15 UTC every 10.0 s" in fit(frame(records)).boundary
 
 
 @pytest.mark.parametrize("life", LIVES)

@@ -60,7 +60,20 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     accepted = found.filter(pl.col("chance") >= DOUBT, ~vague)
     units = reduced.units.drop("n").join(_units(accepted), on="unit").join(reduced.windows, on="interface_id")
     facts = units.select(
-        "unit", "pace", "rough", "alone", "clocked", "best", "width", "phase", "opened", "closed", "grain"
+        "unit",
+        "pace",
+        "rough",
+        "alone",
+        "clocked",
+        "best",
+        "width",
+        "phase",
+        "opened",
+        "closed",
+        "grain",
+        "turn",
+        "early",
+        "late",
     )
     hist = own(reduced.hist, units, reduced.fronts)
     roles = _roles(hist, units, accepted, found)
@@ -69,7 +82,7 @@ def assign(reduced: Reduced, found: pl.DataFrame) -> pl.DataFrame:
     rows = hist.join(roles, on=SHAPE).join(facts, on="unit")
     rows = rows.with_columns(slot=pl.col("bin") // pl.col("grain"))
     rows = _ticked(rows).with_columns(came=pl.col("ticks").filter("main").sum().over(SEEN))
-    rows = rows.with_columns(expected=pl.col("pace") * _covered())
+    rows = rows.with_columns(expected=pl.col("pace") * _turned() * _covered())
     rows = rows.with_columns(
         missing=(pl.col("expected") - pl.col("came")).clip(0), jitter=(pl.col("rough") * pl.col("expected")).sqrt()
     )
@@ -136,11 +149,21 @@ def _units(accepted: pl.DataFrame) -> pl.DataFrame:
         several=pl.col("several").any(),
         clocked=((pl.col("even") >= STEADY) | borrows).any(),
         rough=(rough * pace).sum() / pace.sum(),
+        turn=pl.col("turn").min(),
+        early=(pl.col("early").fill_null(1) * pace).sum() / pace.sum(),
+        late=(pl.col("late").fill_null(1) * pace).sum() / pace.sum(),
         best=pl.col("chance").max(),
         lo=pl.col("lo").min(),
         hi=pl.col("hi").max(),
         heavy=pl.col("usual_bytes").max(),
     )
+
+
+def _turned() -> pl.Expr:
+    """Return the pace of a slot in parts of the whole log's: another one before the checks' interval was changed."""
+    middle = (pl.col("slot") + 0.5) * pl.col("width") * pl.col("grain") + pl.col("phase")
+    early = pl.when(middle < pl.col("turn")).then("early").otherwise("late")
+    return pl.when(pl.col("turn").is_null()).then(1.0).otherwise(early)
 
 
 def _covered() -> pl.Expr:

@@ -89,6 +89,10 @@ def clusters(found: pl.DataFrame | None) -> pl.DataFrame:
         packets_low=pl.col("packets_low").min(), packets_high=pl.col("packets_high").max(),
         # The clearest beat tells the interval; where there is none, the middle one.
         interval_s=pl.when(pl.col("even").max() >= BEATS).then(clearest).otherwise(pl.col("interval_s").median()),
+        # Where the interval was changed for most pairs, both paces and when.
+        turn=pl.when(2 * pl.col("turn").count() > pl.len()).then((pl.col("turn") + pl.col("width") / 2).median()),
+        before_s=(pl.col("interval_s") / pl.col("early")).median(),
+        after_s=(pl.col("interval_s") / pl.col("late")).median(),
         usual_packets=pl.col("usual_packets").sort_by("n", "cl", "sv").last(),
         usual_bytes=pl.col("usual_bytes").sort_by("n", "cl", "sv").last(),
         usual_share=pl.col("usual_share").sort_by("n", "cl", "sv").last(),

@@ -26,6 +26,7 @@ from flowkit.split.reduce import FEWEST, LARGEST_PACKETS, SHAPE, UNIT, Reduced
 from flowkit.split.score import UNEVEN, scored
 from flowkit.split.sources import company, homes_of, others, placed
 from flowkit.split.told import agreed, fields_of
+from flowkit.split.turns import turned
 from flowkit.split.unions import unions
 
 RANGE = [*UNIT, "lo", "hi", "least", "most", "folds", "values", "trains"]
@@ -121,7 +122,7 @@ def families(
     found = found.with_columns(pl.col("width") * pl.col("grain"))
     found = _chosen(_several(_purity(_answered(found, hits), what), hits))
     found = _fresh_by_size(_shape(_calm(_freshness(found, hits), hits), what))
-    found = _one_clock(_company(found), counts)
+    found = turned(_one_clock(_company(found), counts), counts)
     sent = what.sized.join(what.facts.select("unit", "cl"), on="unit")
     beside = others(found, _all_sent(found, reduced))
     found = passed_on(found, sent, beside, what.members, served)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from flowkit.knowledge import SHORTEST_S
@@ -38,13 +39,21 @@ def _pace(row: Mapping[str, Any]) -> str:
 
 
 def often(row: Mapping[str, Any]) -> str:
-    """Return how often a cluster's connections come to each target from each address."""
+    """Return how often a cluster's connections come to each target from each address.
+
+    >>> often({"turn": 1778760000, "before_s": 30.0, "after_s": 10.0})
+    'every 30.0 s, from about 2026-05-14 12:00 UTC every 10.0 s'
+    """
+    if row["turn"] is not None:
+        # A window is as near as it can be told.
+        since = datetime.fromtimestamp(60 * round(row["turn"] / 60), UTC)
+        return f"every {row['before_s']:.1f} s, from about {since:%Y-%m-%d %H:%M} UTC every {row['after_s']:.1f} s"
     return ("every {:.1f} s" if row["even"] >= BEATS else "one in {:.1f} s on average").format(row["interval_s"])
 
 
 def _sharing(row: Mapping[str, Any]) -> str:
     """Return that several checkers share each address, where the settings or the shortest interval tell; or may."""
-    if row["kind"] != "health-check":
+    if row["kind"] != "health-check" or row["turn"] is not None:
         return ""
     share = round(row["g_interval"] / row["interval_s"]) if row["paced"] and row["paced"] >= BEATS else 1
     if share > 1:
