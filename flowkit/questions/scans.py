@@ -30,9 +30,19 @@ def scans(case: Case) -> Iterator[str]:
     busiest = counts.sort("len", "srcaddr", descending=[True, False]).head(_SOURCES).collect(engine="streaming")
     if busiest.is_empty():
         return
-    sources = busiest["srcaddr"].to_list()
-    own = knocks.filter(pl.col("srcaddr").is_in(sources)).join(_servers(case, sources), on=_END, how="anti")
-    doors = own.group_by("srcaddr", "dstaddr", "dstport").agg(
+    found = _scanning(knocks.filter(pl.col("srcaddr").is_in(busiest["srcaddr"].to_list())))
+    if found.height:  # Few cases come so far, and what servers answer is looked for in these only.
+        sources = found["srcaddr"].to_list()
+        asked = knocks.filter(pl.col("srcaddr").is_in(sources)).join(_servers(case, sources), on=_END, how="anti")
+        found = _scanning(asked)
+    yield from (_said(row, case) for row in found.head(_SHOWN).iter_rows(named=True))
+    if found.height > _SHOWN:
+        yield f"{many(found.height - _SHOWN, 'more source')} knocked at {_MANY} ports or addresses or more."
+
+
+def _scanning(knocks: pl.LazyFrame) -> pl.DataFrame:
+    """Return a row for each source that knocked at many ports or addresses, the most doors first."""
+    doors = knocks.group_by("srcaddr", "dstaddr", "dstport").agg(
         flows=pl.len(),
         rejected=(pl.col("action") == "REJECT").sum(),
         first=pl.col("start").min(),
@@ -50,10 +60,7 @@ def scans(case: Case) -> Iterator[str]:
         last=pl.col("last").max(),
     )  # fmt: skip
     told = found.drop_nulls(["first", "last"]).filter(pl.max_horizontal("ports", "addresses") >= _MANY)
-    told = told.sort("most", "srcaddr", descending=[True, False])
-    yield from (_said(row, case) for row in told.head(_SHOWN).iter_rows(named=True))
-    if told.height > _SHOWN:
-        yield f"{many(told.height - _SHOWN, 'more source')} knocked at {_MANY} ports or addresses or more."
+    return told.sort("most", "srcaddr", descending=[True, False])
 
 
 def _knock() -> pl.Expr:
