@@ -265,6 +265,16 @@ def test_a_node_that_is_gone_is_told_once(cache_folder: Path) -> None:
     ]
 
 
+def test_a_node_that_comes_late_is_not_said_to_be_gone(cache_folder: Path) -> None:
+    case = fk.load(fk.samples("incident"), cache=cache_folder)
+    pair = ("10.0.1.1:80", "10.0.1.2:80")
+    states = [(target, "10.0.1.10", "answering", 0, 9, 0) for target in pair]
+    states += [(target, "10.0.2.10", "no checks seen", 0, 4, 0) for target in pair]
+    states += [(target, "10.0.2.10", "answering", 4, 9, 0) for target in pair]
+    first, *_ = told(case, *states, bins=[(target, 0, 20, 0) for target in pair])
+    assert first == "10.0.2.10 checked none of its 2 targets before 16:08:51: it was new then, or cut off."
+
+
 def test_targets_that_fail_together_are_told_together(cache_folder: Path) -> None:
     case = fk.load(fk.samples("incident"), cache=cache_folder)
     edges = {"10.0.1.1:80": (2, 6), "10.0.1.2:80": (3, 7)}

@@ -192,10 +192,10 @@ def _left(each: pl.DataFrame) -> dict[str, pl.DataFrame]:
         during = (pl.col("start") < silent["end"].min()) & (pl.col("end") > silent["start"].max())
         others = each.filter(during, pl.col("checker") != checker, ~pl.col("state").is_in(SILENT))
         if others.height and silent["start"].max() < silent["end"].min():  # type: ignore[operator]
-            back = rows.join(silent.select("target", since="start"), on="target").filter(
-                pl.col("start") > pl.col("since")
+            both = rows.join(silent.select("target", since="start"), on="target")
+            found[str(checker)] = silent.with_columns(
+                back=pl.lit((both["start"] > both["since"]).any()), been=pl.lit((both["start"] < both["since"]).any())
             )
-            found[str(checker)] = silent.with_columns(back=pl.lit(back.height > 0))
     return found
 
 
@@ -203,6 +203,10 @@ def _gone(checker: str, silent: pl.DataFrame, case: Case) -> str:
     rows = silent.rows(named=True)
     start, end = min(row["start"] for row in rows), max(row["end"] for row in rows)
     who = case.names.label(checker, start, end)
+    if not rows[0]["been"]:
+        return (
+            f"{who} checked none of its {len(rows):,} targets before {moment(end, case)}: it was new then, or cut off."
+        )
     when = f"from {moment(start, case)} to {moment(end, case) if rows[0]['back'] else 'the end'}"
     what = "the node is gone, its zone is off, or its way to all of them is cut"
     return f"{who} checked none of its {len(rows):,} targets {when}: {what}."
